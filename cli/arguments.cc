@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Option values are taken from the parser as text and judged here, one function per kind of value,
+// so that a refusal can name the option, the text and what would have been right.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <cli/arguments.h>
+#include <cli/help_text.h>
+#include <cli/suggestion.h>
+#include <cli/version.h>
+
+namespace doppel {
+namespace {
+
+constexpr std::array<std::string_view, 2> kVerbs = {"capture", "doctor"};
+
+// The kernel's filter has nine bits (include/linux/sched/coredump.h, MMF_DUMP_FILTER_BITS).
+constexpr std::uint64_t kFilterMax = 0x1ff;
+
+/// Thrown inside this file only, from deep in the judging of a value to parse_arguments().
+struct UsageError {
+  std::string what;
+  std::string near = {};  ///< what was probably meant; may be empty
+};
+
+/// Every option of a verb as the parser fills it.
+struct Raw {
+  std::vector<std::string> targets;
+  std::string output, format, level, threads, filter, shared, max_pause, timeout, engine, embed;
+  std::string color;
+  bool no_compress = false, force_undumpable = false, json = false, quiet = false, help = false;
+  bool version = false;
+};
+
+using Parser = std::unique_ptr<CLI::App>;
+
+Parser bare_parser() {
+  auto app = std::make_unique<CLI::App>();
+  app->set_help_flag();
+  app->allow_extras();
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  return app;
+}
+
+Parser main_parser(Raw& raw) {
+  Parser app = bare_parser();
+  app->prefix_command();
+  app->add_flag("-h,--help", raw.help);
+  app->add_flag("--version", raw.version);
+  app->add_option("--color", raw.color);
+  return app;
+}
+
+Parser doctor_parser(Raw& raw) {
+  Parser app = bare_parser();
+  app->add_option("targets", raw.targets)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app->add_flag("--json", raw.json);
+  app->add_option("--color", raw.color);
+  app->add_flag("-h,--help", raw.help);
+  return app;
+}
+
+Parser capture_parser(Raw& raw) {
+  Parser app = doctor_parser(raw);
+  app->add_option("-o,--output", raw.output);
+  app->add_option("--format", raw.format);
+  app->add_option("--level", raw.level);
+  app->add_option("--threads", raw.threads);
+  app->add_flag("--no-compress", raw.no_compress);
+  app->add_option("--filter", raw.filter);
+  app->add_option("--shared", raw.shared);
+  app->add_option("--max-pause", raw.max_pause);
+  app->add_option("--timeout", raw.timeout);
+  app->add_option("--engine", raw.engine);
+  app->add_option("--embed", raw.embed);
+  app->add_flag("--force-undumpable", raw.force_undumpable);
+  app->add_flag("-q,--quiet", raw.quiet);
+  return app;
+}
+
+Parser parser_of(std::string_view verb, Raw& raw) {
+  return verb == "capture" ? capture_parser(raw) : doctor_parser(raw);
+}
+
+std::vector<std::string> long_options(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::uint64_t number(std::string_view option, const std::string& text, std::uint64_t least,
+                     std::uint64_t most, bool hexadecimal = false) {
+  std::string_view digits = text;
+  int base = 10;
+  if (hexadecimal && (digits.starts_with("0x") || digits.starts_with("0X"))) {
+    digits.remove_prefix(2);
+    base = 16;
+  }
+  std::uint64_t value = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+  const bool whole = end == digits.data() + digits.size() && !digits.empty();
+  if (!whole || error != std::errc{} || value < least || value > most) {
+    const auto range = hexadecimal ? fmt::format("{:#x} to {:#x}", least, most)
+                                   : fmt::format("{} to {}", least, most);
+    throw UsageError{fmt::format("{} wants a number from {}, not '{}'", option, range, text)};
+  }
+  return value;
+}
+
+/// A positive length of time; `unit` is "milliseconds" or "seconds", a fraction is welcome.
+/// Bounded by a year: beyond it the arithmetic of clocks may wrap.
+template <class Duration>
+Duration duration(std::string_view option, const std::string& text, const char* unit,
+                  double unit_seconds) {
+  constexpr double kYear = 366.0 * 24 * 3600;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool good = error == std::errc{} && end == text.data() + text.size() &&
+                    std::isfinite(value) && value > 0 && value * unit_seconds <= kYear;
+  const auto ticks =
+      good ? std::llround(value * unit_seconds * Duration::period::den / Duration::period::num) : 0;
+  if (ticks <= 0) {
+    throw UsageError{fmt::format("{} wants a number of {} above 0, not '{}'", option, unit, text)};
+  }
+  return Duration(ticks);
+}
+
+template <class Value>
+using Choices = std::vector<std::pair<std::string_view, Value>>;
+
+template <class Value>
+Value choice(std::string_view option, const std::string& text, const Choices<Value>& choices) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : choices) {
+    if (name == text) return value;
+    names.push_back(name);
+  }
+  throw UsageError{
+      fmt::format("{} wants one of {}, not '{}'", option, fmt::join(names, ", "), text),
+      std::string(nearest(text, names))};
+}
+
+ColorChoice color_of(const std::string& text) {
+  if (text.empty()) return ColorChoice::automatic;
+  return choice<ColorChoice>("--color", text,
+                             {{"auto", ColorChoice::automatic},
+                              {"always", ColorChoice::always},
+                              {"never", ColorChoice::never}});
+}
+
+/// Refuses what the parser could not place: misspelt options, and a value that is an option itself.
+void refuse_extras(const CLI::App& app, std::span<const std::string> extras) {
+  // The parser leaves the mark that ends the options among them.
+  const auto word = std::ranges::find_if(extras, [](const auto& extra) { return extra != "--"; });
+  if (word == extras.end()) return;
+  const std::string name = word->substr(0, word->find('='));
+  const std::vector<std::string> known = long_options(app);
+  const std::vector<std::string_view> views(known.begin(), known.end());
+  const std::string near(nearest(name, views));
+  throw UsageError{fmt::format("unknown option {}", name), near};
+}
+
+/// Options given without text would otherwise be taken for options not given.
+bool given(const CLI::App& app, const char* option) {
+  return app.count(option) != 0;
+}
+
+/// The one process named, or none.
+std::optional<std::string> target_of(const Raw& raw) {
+  if (raw.targets.empty()) return std::nullopt;
+  if (raw.targets.size() > 1) {
+    throw UsageError{fmt::format("takes one process at a time, got {}: {}", raw.targets.size(),
+                                 fmt::join(raw.targets, " "))};
+  }
+  const std::string& target = raw.targets.front();
+  if (target.empty()) throw UsageError{"the name of the process is empty"};
+  return target;
+}
+
+CaptureOptions capture_options(const CLI::App& app, const Raw& raw) {
+  CaptureOptions options;
+  options.color = color_of(raw.color);
+  std::optional<std::string> target = target_of(raw);
+  if (!target) throw UsageError{"which process? Give a PID or a name"};
+  options.target = std::move(*target);
+
+  if (given(app, "--format")) {
+    if (raw.format == "minidump")
+      throw UsageError{"--format minidump comes in a later version; this one writes elf"};
+    options.format = choice<std::string>("--format", raw.format, {{"elf", "elf"}});
+  }
+  if (given(app, "--embed")) {
+    if (raw.embed == "symbols" || raw.embed == "files")
+      throw UsageError{
+          fmt::format("--embed {} comes in a later version; this one knows none", raw.embed)};
+    choice<bool>("--embed", raw.embed, {{"none", true}});
+  }
+  if (given(app, "--output")) {
+    if (raw.output.empty()) throw UsageError{"-o wants a file name, a directory or -"};
+    options.output = raw.output;
+  }
+  options.compress = !raw.no_compress;
+  if (given(app, "--level")) {
+    options.level = static_cast<int>(number("--level", raw.level, 1, 22));
+    if (raw.no_compress) throw UsageError{"--level and --no-compress exclude each other"};
+  }
+  if (given(app, "--threads"))
+    options.threads = static_cast<unsigned>(number("--threads", raw.threads, 1, 256));
+  if (given(app, "--filter")) options.filter = number("--filter", raw.filter, 0, kFilterMax, true);
+  if (given(app, "--shared")) {
+    options.shared = choice<SharedMemory>(
+        "--shared", raw.shared,
+        {{"live", SharedMemory::live}, {"copy", SharedMemory::copy}, {"omit", SharedMemory::omit}});
+  }
+  if (given(app, "--max-pause")) {
+    options.max_pause =
+        duration<std::chrono::microseconds>("--max-pause", raw.max_pause, "milliseconds", 1e-3);
+  }
+  if (given(app, "--timeout"))
+    options.timeout = duration<std::chrono::milliseconds>("--timeout", raw.timeout, "seconds", 1);
+  if (given(app, "--engine")) {
+    options.engine = choice<Engine>(
+        "--engine", raw.engine,
+        {{"auto", Engine::automatic}, {"clone", Engine::clone}, {"direct", Engine::direct}});
+  }
+  options.force_undumpable = raw.force_undumpable;
+  options.json = raw.json;
+  options.quiet = raw.quiet;
+  if (options.json && options.output == "-")
+    throw UsageError{"--json and -o - both write to stdout; choose one"};
+  return options;
+}
+
+DoctorOptions doctor_options(const Raw& raw) {
+  DoctorOptions options;
+  options.color = color_of(raw.color);
+  options.json = raw.json;
+  options.target = target_of(raw);
+  return options;
+}
+
+Message usage(std::string_view verb, const std::string& what, std::string_view near = {}) {
+  const std::string_view space = verb.empty() ? "" : " ";
+  return Message{.exit = ExitCode::usage,
+                 .what = verb.empty() ? what : fmt::format("{}: {}", verb, what),
+                 .why = "",
+                 .next = near.empty() ? fmt::format("see doppel {}{}--help", verb, space)
+                                      : fmt::format("did you mean {}?", near)};
+}
+
+/// The parser's own complaint, which can only be an option that lacks its value: everything else is
+/// taken as text or left over.
+std::string lacks_value(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  const std::size_t colon = text.find(':');
+  if (text.find("required") == std::string::npos || colon == std::string::npos) return text;
+  return fmt::format("{} wants a value", text.substr(0, colon));
+}
+
+void parse(CLI::App& app, std::span<const std::string> arguments) {
+  // CLI11 wants them in reverse.
+  app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+}
+
+Command parse_verb(std::string_view verb, std::span<const std::string> arguments,
+                   const std::string& color) {
+  try {
+    Raw raw;
+    raw.color = color;
+    Parser app = parser_of(verb, raw);
+    parse(*app, arguments);
+    if (raw.help) return Say{std::string(help_text(verb))};
+    refuse_extras(*app, app->remaining());
+    if (verb == "capture") return capture_options(*app, raw);
+    return doctor_options(raw);
+  } catch (const CLI::ParseError& error) {
+    return usage(verb, lacks_value(error));
+  } catch (const UsageError& error) {
+    return usage(verb, error.what, error.near);
+  }
+}
+
+Message no_such_verb(const std::string& word) {
+  const bool digits =
+      !word.empty() && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
+  const std::string near = digits ? "doppel capture " + word : std::string(nearest(word, kVerbs));
+  return usage("", fmt::format("no command '{}'", word), near);
+}
+
+}  // namespace
+
+std::span<const std::string_view> verbs() {
+  return kVerbs;
+}
+
+std::vector<std::string> option_names(std::string_view verb) {
+  Raw raw;
+  if (verb.empty()) return long_options(*main_parser(raw));
+  return long_options(*parser_of(verb, raw));
+}
+
+Command parse_arguments(std::span<const std::string> arguments) {
+  Raw raw;
+  std::vector<std::string> rest;
+  try {
+    Parser app = main_parser(raw);
+    parse(*app, arguments);
+    rest = app->remaining();
+    if (raw.version) return Say{fmt::format("doppel {}\n", kVersion)};
+    color_of(raw.color);
+    const bool verb_follows = !rest.empty() && !rest.front().starts_with('-');
+    if (!verb_follows && !raw.help) refuse_extras(*app, rest);
+    if (raw.help && !verb_follows) return Say{std::string(help_text(""))};
+  } catch (const CLI::ParseError& error) {
+    return usage("", lacks_value(error));
+  } catch (const UsageError& error) {
+    return usage("", error.what, error.near);
+  }
+  if (rest.empty()) return usage("", "which command? doppel capture PID takes a dump");
+
+  std::string verb = rest.front();
+  rest.erase(rest.begin());
+  if (verb == "help") {
+    if (rest.empty()) return Say{std::string(help_text(""))};
+    verb = rest.front();
+    if (std::ranges::find(kVerbs, verb) == kVerbs.end()) return no_such_verb(verb);
+    return Say{std::string(help_text(verb))};
+  }
+  if (std::ranges::find(kVerbs, verb) == kVerbs.end()) return no_such_verb(verb);
+  if (raw.help) return Say{std::string(help_text(verb))};
+  return parse_verb(verb, rest, raw.color);
+}
+
+}  // namespace doppel

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cli/help_text.h>
+
+namespace doppel {
+namespace {
+
+constexpr std::string_view kMain =
+    R"(doppel takes the dump of a running process without taking the process down.
+
+Usage: doppel COMMAND [OPTIONS]
+
+Commands:
+  capture PID|NAME   take a dump; the process pauses for milliseconds and runs on
+  doctor [PID|NAME]  what stands in the way of a capture, and the remedy for it
+
+Options:
+  --help             this text; doppel COMMAND --help tells more of a command
+  --version          name and version
+  --color WHEN       auto, always or never; NO_COLOR is honoured
+
+Examples:
+  doppel capture 4711                     a compressed ELF core in this directory
+  doppel capture redis-server -o /var/tmp/
+  doppel doctor 4711                      ask first, touch nothing
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 captured with losses, 4 no such
+process, 5 not permitted.
+)";
+
+constexpr std::string_view kCapture =
+    R"(Take the dump of a running process. It pauses for the time of a bare fork and
+runs on; the dump is written afterwards, from a copy-on-write clone.
+
+Usage: doppel capture PID|NAME [OPTIONS]
+
+NAME is a process's short name, the file name of its program, or its argv[0].
+
+Where to:
+  -o, --output FILE   the dump; - streams it to stdout; DIR/ puts it there. Default:
+                      COMM.PID.YYYYMMDDTHHMMSSZ.core.zst in the current directory.
+                      An existing file is never overwritten
+  --no-compress       a plain ELF core instead of a zstd-compressed one
+  --level N           zstd level, 1 (fast) to 22 (small)
+  --threads N         threads that compress, 1 to 256
+  --format NAME       elf (default); minidump comes in a later version
+
+What:
+  --filter MASK       memory kinds, the bits of core(5)'s coredump_filter (0x33);
+                      default: the process's own
+  --shared HOW        shared memory: live (default) reads it right after the pause,
+                      copy reads it within the pause, omit leaves it out
+  --embed WHAT        none (default); symbols and files come in a later version
+
+How:
+  --max-pause MS      refuse, process untouched, if a longer pause is predicted
+  --timeout S         close the dump as cut short after S seconds of writing
+  --engine NAME       auto (default), clone, or direct: read while the process runs,
+                      not of one instant; works on a process that is being debugged
+  --force-undumpable  also a process that forbade dumps (needs CAP_SYS_PTRACE)
+
+Output:
+  --json              one JSON object on stdout instead of the dump's path
+  -q, --quiet         no progress, no summary
+  --color WHEN        auto, always or never; NO_COLOR is honoured
+  -h, --help          this text
+
+Examples:
+  doppel capture 4711
+  doppel capture redis-server --max-pause 50 -o /var/tmp/
+  doppel capture 4711 -o - | ssh host 'cat > core.zst'
+  doppel capture 4711 --json | jq .pause_us
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 captured with losses beyond those
+asked for or cut short, 4 no such process, 5 not permitted.
+)";
+
+constexpr std::string_view kDoctor =
+    R"(Say what stands in the way of a capture, and the remedy for it. Nothing is
+touched. Without a process: look at this machine and at our own privileges.
+
+Usage: doppel doctor [PID|NAME] [OPTIONS]
+
+Options:
+  --json              one JSON object on stdout
+  --color WHEN        auto, always or never; NO_COLOR is honoured
+  -h, --help          this text
+
+Examples:
+  doppel doctor
+  doppel doctor 4711
+  doppel doctor redis-server --json | jq .gates
+
+Exit codes: 0 nothing in the way, 1 a capture is impossible, 2 wrong usage,
+3 possible with losses, 4 no such process, 5 not permitted.
+)";
+
+}  // namespace
+
+std::string_view help_text(std::string_view verb) {
+  if (verb == "capture") return kCapture;
+  if (verb == "doctor") return kDoctor;
+  return kMain;
+}
+
+}  // namespace doppel

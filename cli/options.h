@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the user asked for, as plain values: the commands take these and never see argv, so they are
+// tested without a command line. Filled by arguments.cc, which has checked every range.
+#ifndef DOPPEL_CLI_OPTIONS_H_
+#define DOPPEL_CLI_OPTIONS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <snapshot/model/backend.h>
+
+namespace doppel {
+
+enum class ColorChoice { automatic, always, never };
+
+struct CaptureOptions {
+  std::string target;                 ///< a process id in decimal, or a name
+  std::optional<std::string> output;  ///< a path, "-" for stdout; absent: a name of our own
+  std::string format = "elf";
+  std::optional<int> level;             ///< of zstd, 1..22; absent: the writer's own
+  std::optional<unsigned> threads;      ///< that compress, 1..256; absent: the writer's own
+  bool compress = true;                 ///< false: --no-compress
+  std::optional<std::uint64_t> filter;  ///< coredump_filter bits, 0..0x1ff
+  SharedMemory shared = SharedMemory::live;
+  std::optional<std::chrono::microseconds> max_pause;
+  std::optional<std::chrono::milliseconds> timeout;
+  Engine engine = Engine::automatic;
+  bool force_undumpable = false;
+  bool json = false;
+  bool quiet = false;
+  ColorChoice color = ColorChoice::automatic;
+};
+
+struct DoctorOptions {
+  std::optional<std::string> target;  ///< absent: look at the machine and at our own privileges
+  bool json = false;
+  ColorChoice color = ColorChoice::automatic;
+};
+
+}  // namespace doppel
+
+#endif  // DOPPEL_CLI_OPTIONS_H_
