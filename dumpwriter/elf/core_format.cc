@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <dumpwriter/elf/core_format.h>
+#include <dumpwriter/elf/core_headers.h>
+#include <dumpwriter/elf/notes.h>
+#include <dumpwriter/plan/layout.h>
+#include <dumpwriter/plan/page.h>
+#include <snapshot/model/image_check.h>
+
+namespace doppel {
+
+namespace {
+
+Result<> check_segment(const Segment& segment) {
+  std::uint64_t covered = 0;
+  for (const Extent& piece : segment.pieces) {
+    const bool in_place = piece.range.begin.value == segment.range.begin.value + covered;
+    if (!in_place || piece.kind == Extent::Kind::unreadable) {
+      return fail(Errc::malformed, "check segment: pieces",
+                  std::to_string(segment.range.begin.value));
+    }
+    covered += piece.range.size;
+  }
+  if (covered != (segment.content == Content::bytes ? segment.range.size : 0)) {
+    return fail(Errc::malformed, "check segment: cover", std::to_string(segment.range.begin.value));
+  }
+  return {};
+}
+
+Result<> check_selection(const ProcessImage& image, const Selection& selection) {
+  std::uint64_t floor = 0;
+  for (const Segment& segment : selection.segments) {
+    const std::uint64_t begin = segment.range.begin.value;
+    const std::uint64_t size = segment.range.size;
+    if (size == 0 || begin % kPageSize != 0 || size % kPageSize != 0 || begin < floor ||
+        begin + (size - 1) < begin || segment.region >= image.regions.size()) {
+      return fail(Errc::malformed, "check segments", std::to_string(begin));
+    }
+    floor = begin + (size - 1);
+    DOPPEL_TRY(check_segment(segment));
+  }
+  return {};
+}
+
+/// Indices of the segments in the order in which they are poured.
+std::vector<std::size_t> pour_order(const std::vector<Segment>& segments) {
+  std::vector<std::size_t> order(segments.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return segments[a].priority < segments[b].priority;
+  });
+  return order;
+}
+
+}  // namespace
+
+Result<DumpPlan> ElfCoreFormat::plan(const ProcessImage& image, const Selection& selection) const {
+  DOPPEL_TRY(check_image(image));
+  DOPPEL_TRY(check_selection(image, selection));
+  const std::vector<Segment>& segments = selection.segments;
+
+  Layout layout;
+  const Layout::Reserved headers = layout.reserve(core_headers_size(segments.size()));
+  std::vector<std::byte> notes = DOPPEL_TRY(make_notes(image, selection));
+  const std::uint64_t note_size = notes.size();
+  const std::uint64_t note_offset = layout.append(std::move(notes));
+  const std::uint64_t first_page = layout.align(kPageSize);
+
+  std::vector<LoadHeader> loads(segments.size());
+  for (const std::size_t index : pour_order(segments)) {
+    const Segment& segment = segments[index];
+    LoadHeader& load = loads[index];
+    load.range = segment.range;
+    load.access = image.regions[segment.region].access;
+    load.offset = first_page;  // of those without bytes; some readers refuse an offset past the end
+    if (segment.content != Content::bytes) continue;
+    load.offset = layout.offset();
+    load.file_size = segment.range.size;
+    for (const Extent& piece : segment.pieces) {
+      if (piece.kind == Extent::Kind::data) {
+        layout.append_memory(piece.range);
+      } else {
+        layout.append_zeros(piece.range.size);
+      }
+    }
+  }
+  layout.fill(headers, make_core_headers(note_offset, note_size, loads));
+  return std::move(layout).seal();
+}
+
+}  // namespace doppel

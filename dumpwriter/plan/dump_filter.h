@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// coredump_filter, as the kernel means it (fs/coredump.c, vma_dump_size), plus what a copy of a
+// process can never hold. One region in, one verdict out.
+//
+// Where the kernel leaves something out because the debugger can read it in the mapped file, we
+// must make sure that there is such a file: contents of unlinked files count as anonymous memory
+// here, private ones too.
+#ifndef DOPPEL_DUMPWRITER_PLAN_DUMP_FILTER_H_
+#define DOPPEL_DUMPWRITER_PLAN_DUMP_FILTER_H_
+
+#include <cstdint>
+
+#include <snapshot/model/region.h>
+
+namespace doppel {
+
+/// Bits of /proc/PID/coredump_filter (core(5)).
+enum CoredumpFilter : std::uint64_t {
+  kAnonymousPrivate = 1u << 0,
+  kAnonymousShared = 1u << 1,
+  kFilePrivate = 1u << 2,
+  kFileShared = 1u << 3,
+  kElfHeaders = 1u << 4,
+  kHugePrivate = 1u << 5,
+  kHugeShared = 1u << 6,
+  kDaxPrivate = 1u << 7,
+  kDaxShared = 1u << 8,
+};
+
+enum class Treatment {
+  whole,    ///< its bytes, as far as they can be read
+  in_file,  ///< unchanged contents of a file that still has a name
+  absent,   ///< nothing
+};
+
+struct Verdict {
+  Treatment treatment = Treatment::whole;
+  /// Why it is absent, or why the file is only nearly as good: the text of an Omission. Empty: no
+  /// loss worth a line (unchanged private file contents; the kernel's own vvar page).
+  const char* why = "";
+  bool asked = false;      ///< as in Omission
+  bool landmarks = false;  ///< not whole, but its ELF header and the like are to be kept
+};
+
+/// Pure. `filter` holds CoredumpFilter bits; `omit_shared` leaves shared memory out whatever they
+/// say. Unreadable parts of a region that is wanted `whole` are the survey's business, not this
+/// function's.
+Verdict judge(const Region& region, std::uint64_t filter, bool omit_shared);
+
+}  // namespace doppel
+
+#endif  // DOPPEL_DUMPWRITER_PLAN_DUMP_FILTER_H_
