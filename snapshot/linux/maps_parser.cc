@@ -172,77 +172,83 @@ void parse_attribute(std::string_view line, Region& region, MappingDetail& detai
   }
 }
 
-/// Collects one mapping at a time and keeps the result sorted and disjoint.
-class Collector {
- public:
-  void begin(Region region) {
-    region_ = std::move(region);
-    detail_ = {};
-    flags_known_ = false;
-    open_ = true;
-  }
-
-  bool open() const { return open_; }
-
-  void attribute(std::string_view line) {
-    constexpr std::string_view kFlags = "VmFlags:";
-    if (line.starts_with(kFlags)) {
-      flags_known_ = true;
-      parse_flags(line.substr(kFlags.size()), region_.traits, detail_);
-    } else {
-      parse_attribute(line, region_, detail_);
-    }
-  }
-
-  void end() {
-    if (!std::exchange(open_, false)) return;
-    Region& region = region_;
-    region.resident += detail_.hugetlb;
-    region.traits.secret = region.path == "/secretmem" && region.deleted;
-    region.backing = classify(region, flags_known_);
-    if (region.range.begin.value < floor_) {
-      if (region.range.end() <= floor_) return;
-      const std::uint64_t cut = floor_ - region.range.begin.value;
-      region.range = {{floor_}, region.range.size - cut};
-      if (region.inode != 0) region.file_offset += cut;
-    }
-    floor_ = region.range.end();
-    smaps_.regions.push_back(std::move(region));
-    smaps_.details.push_back(detail_);
-  }
-
-  Smaps take() { return std::move(smaps_); }
-
- private:
-  Region region_;
-  MappingDetail detail_;
-  bool flags_known_ = false;
-  bool open_ = false;
-  std::uint64_t floor_ = 0;
-  Smaps smaps_;
-};
-
 }  // namespace
 
-Result<Smaps> parse_smaps(std::string_view text) {
-  Collector collector;
-  std::string_view line;
-  for (std::size_t number = 1; text::next_line(text, line); ++number) {
-    if (is_header(line)) {
-      collector.end();
-      Region region;
-      if (!parse_header(line, region)) {
-        return fail(Errc::malformed, "parse maps: mapping", std::to_string(number));
-      }
-      collector.begin(std::move(region));
-    } else if (collector.open() && line.find(':') != std::string_view::npos) {
-      collector.attribute(line);
-    } else {
-      return fail(Errc::malformed, "parse maps: line", std::to_string(number));
-    }
+void SmapsParser::end_mapping() {
+  if (!std::exchange(open_, false)) return;
+  Region& region = region_;
+  region.resident += detail_.hugetlb;
+  region.traits.secret = region.path == "/secretmem" && region.deleted;
+  region.backing = classify(region, flags_known_);
+  if (region.range.begin.value < floor_) {
+    if (region.range.end() <= floor_) return;
+    const std::uint64_t cut = floor_ - region.range.begin.value;
+    region.range = {{floor_}, region.range.size - cut};
+    if (region.inode != 0) region.file_offset += cut;
   }
-  collector.end();
-  return collector.take();
+  floor_ = region.range.end();
+  smaps_.regions.push_back(std::move(region));
+  smaps_.details.push_back(detail_);
+}
+
+Result<> SmapsParser::take_line(std::string_view line) {
+  constexpr std::string_view kFlags = "VmFlags:";
+  ++line_number_;
+  if (is_header(line)) {
+    end_mapping();
+    region_ = {};
+    detail_ = {};
+    flags_known_ = false;
+    if (!parse_header(line, region_)) {
+      return fail(Errc::malformed, "parse maps: mapping", std::to_string(line_number_));
+    }
+    open_ = true;
+  } else if (open_ && line.starts_with(kFlags)) {
+    flags_known_ = true;
+    parse_flags(line.substr(kFlags.size()), region_.traits, detail_);
+  } else if (open_ && line.find(':') != std::string_view::npos) {
+    parse_attribute(line, region_, detail_);
+  } else {
+    return fail(Errc::malformed, "parse maps: line", std::to_string(line_number_));
+  }
+  return {};
+}
+
+Result<> SmapsParser::feed(std::string_view piece) {
+  // A name is at most PATH_MAX bytes, each of them four when escaped.
+  constexpr std::size_t kLongestLine = 64 << 10;
+  while (!piece.empty()) {
+    const std::size_t end = piece.find('\n');
+    const std::string_view line = piece.substr(0, end);
+    if (carry_.size() + line.size() > kLongestLine) {
+      return fail(Errc::malformed, "parse maps: long line", std::to_string(line_number_ + 1));
+    }
+    if (end == std::string_view::npos) {
+      carry_ += line;
+      return {};
+    }
+    if (carry_.empty()) {
+      DOPPEL_TRY(take_line(line));
+    } else {
+      carry_ += line;
+      DOPPEL_TRY(take_line(carry_));
+      carry_.clear();
+    }
+    piece.remove_prefix(end + 1);
+  }
+  return {};
+}
+
+Result<Smaps> SmapsParser::finish() {
+  if (!carry_.empty()) DOPPEL_TRY(take_line(std::exchange(carry_, {})));
+  end_mapping();
+  return std::move(smaps_);
+}
+
+Result<Smaps> parse_smaps(std::string_view text) {
+  SmapsParser parser;
+  DOPPEL_TRY(parser.feed(text));
+  return parser.finish();
 }
 
 Result<std::vector<Region>> parse_maps(std::string_view text) {

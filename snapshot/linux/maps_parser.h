@@ -9,6 +9,7 @@
 #define DOPPEL_SNAPSHOT_LINUX_MAPS_PARSER_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,18 +31,43 @@ struct Smaps {
   std::vector<MappingDetail> details;  ///< same length and order as `regions`
 };
 
-/// Accepts maps as well as smaps; with maps, traits and page counts stay empty, and a mapping of a
-/// device node counts as Backing::device, since nothing says otherwise.
+/// Takes the text piece by piece, so that the smaps of a process with a million mappings is never
+/// in memory whole. Accepts maps as well as smaps; with maps, traits and page counts stay empty,
+/// and a mapping of a device node counts as Backing::device, since nothing says otherwise.
 ///
 /// The result is sorted and disjoint: where a mapping overlaps one before it (the target changed
-/// between two reads of the file) only what lies beyond is kept. Errc::malformed, with the number
-/// of the line (from 1) as subject, for a line that is none of the kernel's. Format: fs/proc/
-/// task_mmu.c show_map_vma(), show_smap(), show_smap_vma_flags().
+/// between two reads of the file) only what lies beyond is kept. Format: fs/proc/task_mmu.c
+/// show_map_vma(), show_smap(), show_smap_vma_flags().
 ///
 /// Two ambiguities are the kernel's: a name that ends in " (deleted)" is taken as deleted, and
 /// "\012" in a name is taken as the newline that the kernel writes so.
 ///
 /// `RegionTraits::dax` is never set: the text does not tell.
+class SmapsParser {
+ public:
+  /// Any cut of the text will do, also within a line. Errc::malformed, with the number of the line
+  /// (from 1) as subject, for a line that is none of the kernel's, or longer than any of its can be
+  /// (64 KiB).
+  Result<> feed(std::string_view piece);
+
+  /// Takes in a last line without a newline, and gives the result. Call it once.
+  Result<Smaps> finish();
+
+ private:
+  Result<> take_line(std::string_view line);
+  void end_mapping();
+
+  Smaps smaps_;
+  Region region_;
+  MappingDetail detail_;
+  bool open_ = false;  ///< region_ is a mapping whose attributes may still follow
+  bool flags_known_ = false;
+  std::uint64_t floor_ = 0;  ///< end of the last mapping
+  std::uint64_t line_number_ = 0;
+  std::string carry_;  ///< a line of which the end has not come yet
+};
+
+/// The whole text at once.
 Result<Smaps> parse_smaps(std::string_view text);
 
 /// The regions alone.
