@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Makes the initramfs: busybox, guest/, the programs of this project's build and the shared libraries they need. One file
+# serves every kernel, since no module is needed. Sourced by run.
+
+# Copies a program to `directory` without its debug information (the initramfs lives in the guest's memory), and the
+# libraries it is linked with to their own paths.
+pack_program() {
+  local tree=$1 directory=$2 program=$3 library
+  mkdir -p "$tree$directory"
+  objcopy --strip-debug "$program" "$tree$directory/$(basename "$program")" 2>/dev/null ||
+    cp "$program" "$tree$directory/"
+  # A static program has none, and ldd fails for it.
+  for library in $({ ldd "$program" 2>/dev/null || true; } | sed -nE 's/^(.*=>)?[[:space:]]*(\/[^ ]+) \(.*/\2/p'); do
+    [ -e "$tree$library" ] || { mkdir -p "$tree$(dirname "$library")"; cp -L "$library" "$tree$library"; }
+  done
+}
+
+pack_initramfs() {
+  local here=$1 build=$2 cache=$3 out=$4 mode=$5 cases=$6 tree=$3/tree name program wanted
+  rm -rf "$tree"
+  mkdir -p "$tree"/{bin,dev,etc,proc,root,run,sys,tmp,vm/cases}
+  cp "$cache/qemu/bin/busybox" "$tree/bin/busybox"
+  cp "$here/guest/init" "$tree/init"
+  cp "$here/guest/lib.sh" "$tree/vm/"
+  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n' >"$tree/etc/passwd"
+  printf 'root:x:0:\nnogroup:x:65534:\nuser:x:1000:\n' >"$tree/etc/group"
+
+  for program in "$build"/tests/vm/bin/*; do pack_program "$tree" /vm/bin "$program"; done
+  # The command and the live suite stand where the build put them: that path is compiled into the suite.
+  pack_program "$tree" "$build/cli" "$build/cli/doppel"
+  ln -s "$build/cli/doppel" "$tree/bin/doppel"
+
+  # Which cases: those named, or all, or the ones marked short.
+  for program in "$here"/guest/cases/*.sh; do
+    name=$(basename "$program" .sh)
+    wanted=""
+    if [ -n "$cases" ]; then
+      case " $cases " in *" $name "*) wanted=1 ;; esac
+    elif [ "$mode" = all ] || grep -q '^# short$' "$program"; then
+      wanted=1
+    fi
+    [ -z "$wanted" ] || cp "$program" "$tree/vm/cases/"
+  done
+  if [ -e "$tree/vm/cases/live.sh" ]; then
+    for program in "$build"/tests/live/live_*; do
+      [ -x "$program" ] && [ -f "$program" ] || continue
+      pack_program "$tree" "$build/tests/live" "$program"
+      echo "$build/tests/live/$(basename "$program")" >>"$tree/vm/live"
+    done
+    for program in "$build"/tests/targets/bin/*; do pack_program "$tree" "$build/tests/targets/bin" "$program"; done
+  fi
+  echo "$mode" >"$tree/vm/mode"
+
+  (cd "$tree" && find . | "$cache/qemu/bin/cpio" -o -H newc --quiet) >"$out"
+  rm -rf "$tree"
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One MiB of stamped memory, and N MiB that a thread writes again and again, page by page: every
+// first write to a page that a clone shares costs its control group another page. The thread pauses
+// only with the process.
+
+#include <pthread.h>
+
+#include <tests/vm/victims/victim.h>
+
+static size_t churn_size;
+static volatile char* churn;
+
+static void* write_forever(void* unused) {
+  (void)unused;
+  for (char value = 1;; value++) {
+    for (size_t i = 0; i < churn_size; i += 4096) churn[i] = value;
+  }
+  return NULL;
+}
+
+int main(int argc, char** argv) {
+  churn_size = (argc > 1 ? strtoul(argv[1], NULL, 10) : 64) << 20;
+  churn = stamped_memory(churn_size, 0);
+  void* memory = stamped_memory(1 << 20, 0);
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, write_forever, NULL) != 0) die("pthread_create");
+  ready(memory, 1 << 20);
+  serve(memory, 1 << 20);
+  return 0;
+}
