@@ -5,6 +5,7 @@
 
 failed=0
 victim=""
+outer=""  # what started the victim, if that is not the shell
 
 pass() { echo "VMTEST-PASS $CASE: $*"; }
 fail() { echo "VMTEST-FAIL $CASE: $*"; failed=1; }
@@ -60,7 +61,8 @@ ask() {
 # Ends the victim and waits for its end.
 end_victim() {
   echo quit >&8
-  wait "$victim"
+  wait "${outer:-$victim}"
+  outer=""
 }
 
 # capture ARGUMENT...: doppel capture, its exit code in $code, its streams in /tmp/out and /tmp/err. AS=uid as that user.
@@ -75,6 +77,7 @@ capture() {
 
 # captured "claim" WANTED-CODE: the exit code of the last capture, its messages shown if it is another.
 captured() {
+  [ -e /tmp/out ] || : >/tmp/out
   if [ "$code" = "$2" ]; then
     pass "$1"
   else
@@ -83,13 +86,43 @@ captured() {
   fi
 }
 
+# start_streaming: begins a capture of $victim into a pipe and returns when the head of the dump has arrived, that is, when
+# the target runs again and the clone waits for a reader. finish_streaming reads the rest into /tmp/core and sets $code.
+start_streaming() {
+  rm -f /tmp/pipe
+  mkfifo /tmp/pipe
+  doppel capture --no-compress -o - "$@" $victim >/tmp/pipe 2>/tmp/err &
+  doppel=$!
+  exec 6</tmp/pipe
+  dd bs=64 count=1 <&6 >/tmp/core 2>/dev/null
+}
+
+finish_streaming() {
+  cat <&6 >>/tmp/core
+  exec 6<&-
+  code=0
+  wait $doppel || code=$?
+}
+
+# The processes of which $victim is the parent: while a dump is written, the clone.
+children() { cat /proc/$victim/task/*/children 2>/dev/null | tr -s ' ' '\n' | grep .; }
+
+# until_gone SECONDS: waits until the victim has no child any more, or has ended itself.
+until_gone() {
+  tries=$(($1 * 50))
+  while kill -0 $victim 2>/dev/null && [ -n "$(children)" ] && [ $tries -gt 0 ]; do
+    tries=$((tries - 1))
+    usleep 20000
+  done
+}
+
 # The target cannot tell: it lives, nobody traces it, it has no child, its memory is what it wrote, and nothing of doppel
 # is left on the machine. $descriptors, when set, is what it had before.
 unharmed() {
   if ! kill -0 "$victim" 2>/dev/null; then fail "${1:-target} is alive"; return; fi
   is "${1:-target}: memory intact" "$(ask check)" intact
   is "${1:-target}: not traced" "$(sed -n 's/^TracerPid:[[:space:]]*//p' /proc/$victim/status)" 0
-  is "${1:-target}: no child" "$(cat /proc/$victim/task/*/children)" ""
+  is "${1:-target}: no child" "$(children)" ""
   nothing_left
 }
 

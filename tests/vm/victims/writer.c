@@ -21,7 +21,9 @@ static void* write_forever(void* unused) {
 
 int main(int argc, char** argv) {
   churn_size = (argc > 1 ? strtoul(argv[1], NULL, 10) : 64) << 20;
-  churn = stamped_memory(churn_size, 0);
+  churn = mmap(NULL, churn_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (churn == MAP_FAILED) die("mmap");
+  for (size_t i = 0; i < churn_size; i += 4096) churn[i] = 1;
   void* memory = stamped_memory(1 << 20, 0);
   pthread_t thread;
   if (pthread_create(&thread, NULL, write_forever, NULL) != 0) die("pthread_create");

@@ -5,28 +5,16 @@
 pool=/proc/sys/vm/nr_hugepages
 pages=4
 
-# The dump streams into a pipe that is read only after the owner has written every page again: whatever the writer reads
-# late, the kernel has by then taken from a clone for want of a free page.
-slow_capture() {
-  rm -f /tmp/pipe
-  mkfifo /tmp/pipe
-  doppel capture --no-compress -o - $victim >/tmp/pipe 2>/tmp/err &
-  doppel=$!
-  exec 6</tmp/pipe
-  # The first bytes of the dump arrive when the target runs again.
-  dd bs=64 count=1 <&6 >/tmp/core 2>/dev/null
-  is "$1: the owner writes meanwhile" "$(ask write)" "written 1"
-  cat <&6 >>/tmp/core
-  exec 6<&-
-  code=0
-  wait $doppel || code=$?
-}
+# The dump is read only after the owner has written every page again: whatever the writer reads late, the kernel has by then
+# taken from the clone for want of a free page.
 
 echo $pages >$pool
 is "a pool of $pages pages" "$(cat $pool)" $pages
 start_victim hugetlb $pages
 is "no page free" "$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)" 0
-slow_capture "empty pool"
+start_streaming
+is "empty pool: the owner writes meanwhile" "$(ask write)" "written 1"
+finish_streaming
 # Captured whole (copied in the stop), or losses named and exit 3: never zeros, never the later generation.
 held=$(core_holds /tmp/core covered $address $size)
 if [ "$held" = $size ]; then
@@ -45,7 +33,9 @@ is "the pool is free again" "$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)" 
 echo $((3 * pages)) >$pool
 is "a pool of $((3 * pages)) pages" "$(cat $pool)" $((3 * pages))
 start_victim hugetlb $pages
-slow_capture "large pool"
+start_streaming
+is "large pool: the owner writes meanwhile" "$(ask write)" "written 1"
+finish_streaming
 captured "large pool: everything captured" 0
 dump_holds "large pool: bytes of the instant" /tmp/core $address $size 0
 unharmed "large pool"

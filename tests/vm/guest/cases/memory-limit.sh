@@ -15,24 +15,11 @@ current=$(cat $group/memory.current)
 echo $((current + 40 * 1024 * 1024)) >$group/memory.max
 echo 1 >$group/memory.oom.group
 
-# The reader takes the head of the dump and no more until doppel has ended: without a watchdog the group dies.
-mkfifo /tmp/pipe
-doppel capture --no-compress -o - $victim >/tmp/pipe 2>/tmp/err &
-doppel=$!
-exec 6</tmp/pipe
-dd bs=64 count=1 <&6 >/tmp/core 2>/dev/null
-code=0
-(
-  # Nothing is read while the clone lives; its end closes the pipe or lets doppel write on.
-  tries=0
-  while kill -0 $victim 2>/dev/null && [ -n "$(cat /proc/$victim/task/*/children 2>/dev/null)" ] && [ $tries -lt 500 ]; do
-    tries=$((tries + 1))
-    usleep 20000
-  done
-  cat <&6 >>/tmp/core
-)
-wait $doppel || code=$?
-exec 6<&-
+# Nothing is read while the clone lives: without a watchdog the group dies.
+start_streaming
+until_gone 40
+is "given up: no clone is left although nothing was read" "$(children)" ""
+finish_streaming
 captured "given up: cut short is an exit code" 3
 says "given up: the message says why" /tmp/err 'memory'
 is "given up: the kernel killed nothing" "$(event oom_kill)" 0
