@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What programs read: one object on one line. The keys are part of the command's contract; new ones
+// may come, none goes.
+#ifndef DOPPEL_CLI_RENDER_JSON_H_
+#define DOPPEL_CLI_RENDER_JSON_H_
+
+#include <string>
+
+#include <cli/message.h>
+#include <cli/report.h>
+
+namespace doppel {
+
+/// Ends in a newline, like the others.
+std::string capture_json(const CaptureReport& report);
+
+/// {"schema":1,"error":{"exit","what","why","next"}}: why there is no dump.
+std::string error_json(const Message& message);
+
+}  // namespace doppel
+
+#endif  // DOPPEL_CLI_RENDER_JSON_H_
