@@ -18,7 +18,7 @@
 #include <cli/arguments.h>
 #include <cli/help_text.h>
 #include <cli/suggestion.h>
-#include <cli/version.h>
+#include <snapshot/support/version.h>
 
 namespace doppel {
 namespace {
@@ -253,6 +253,11 @@ DoctorOptions doctor_options(const Raw& raw) {
   return options;
 }
 
+std::string version_text() {
+  if (kRevision.empty()) return fmt::format("doppel {}\n", kVersion);
+  return fmt::format("doppel {} ({})\n", kVersion, kRevision);
+}
+
 Message usage(std::string_view verb, const std::string& what, std::string_view near = {}) {
   const std::string_view space = verb.empty() ? "" : " ";
   return Message{.exit = ExitCode::usage,
@@ -320,7 +325,7 @@ Command parse_arguments(std::span<const std::string> arguments) {
     Parser app = main_parser(raw);
     parse(*app, arguments);
     rest = app->remaining();
-    if (raw.version) return Say{fmt::format("doppel {}\n", kVersion)};
+    if (raw.version) return Say{version_text()};
     color_of(raw.color);
     const bool verb_follows = !rest.empty() && !rest.front().starts_with('-');
     if (!verb_follows && !raw.help) refuse_extras(*app, rest);
