@@ -65,7 +65,7 @@ int main() {
   const int memory_fd = memfd_create("odd memfd", 0);
   VICTIM_CHECK(memory_fd >= 0 && ftruncate(memory_fd, kSize) == 0);
   char* shared_memfd = fill(map(writable, MAP_SHARED, memory_fd), 6);
-  char file_name[] = "/tmp/doppel-odd-XXXXXX";
+  char file_name[] = "doppel-odd-XXXXXX";
   const int file = mkstemp(file_name);
   VICTIM_CHECK(file >= 0 && ftruncate(file, kSize) == 0);
   char* shared_file = fill(map(writable, MAP_SHARED, file), 7);
@@ -84,7 +84,7 @@ int main() {
   char* none = fill(map(writable, anonymous), 12);
   VICTIM_CHECK(mprotect(none, kSize, PROT_NONE) == 0);
   char* reserved = map(PROT_NONE, anonymous | MAP_NORESERVE);
-  char truncated_name[] = "/tmp/doppel-odd-XXXXXX";
+  char truncated_name[] = "doppel-odd-XXXXXX";
   const int cut = mkstemp(truncated_name);
   VICTIM_CHECK(cut >= 0 && ftruncate(cut, kSize) == 0);
   char* truncated = map(writable, MAP_SHARED, cut);
@@ -94,7 +94,7 @@ int main() {
   unlink(truncated_name);
   // A private file mapping: half of it written, half read from the file; then one that is only
   // read.
-  char private_name[] = "/tmp/doppel-odd-XXXXXX";
+  char private_name[] = "doppel-odd-XXXXXX";
   const int backing = mkstemp(private_name);
   VICTIM_CHECK(backing >= 0 && ftruncate(backing, kSize) == 0);
   for (size_t i = 0; i < kSize; i += kPage) {
