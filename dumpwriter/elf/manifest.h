@@ -18,10 +18,10 @@ namespace doppel {
 /// Grows only when a reader of the old number would misread; new members do not raise it.
 inline constexpr unsigned kManifestSchema = 1;
 
-/// DOPPEL note 1: one object.
+/// The DOPPEL note kManifest: one object.
 std::string make_manifest(const ProcessImage& image, const Selection& selection);
 
-/// DOPPEL note 2: one array.
+/// The DOPPEL note kHandles: one array.
 std::string make_handle_list(const std::vector<Handle>& handles);
 
 }  // namespace doppel

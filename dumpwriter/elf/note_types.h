@@ -32,8 +32,10 @@ inline constexpr std::uint32_t kX86Xstate = 0x202;
 inline constexpr std::uint32_t kX86Shstk = 0x204;
 inline constexpr std::uint32_t kX86XsaveLayout = 0x205;
 // Owner "DOPPEL".
-inline constexpr std::uint32_t kManifest = 1;  ///< JSON object, UTF-8, no trailing NUL
-inline constexpr std::uint32_t kHandles = 2;   ///< JSON array, UTF-8, no trailing NUL
+// "DPL" and a number: readers that print a type without looking at the owner would take a small one
+// for a register set (eu-readelf 0.188 did).
+inline constexpr std::uint32_t kManifest = 0x44504c01;  ///< JSON object, UTF-8, no trailing NUL
+inline constexpr std::uint32_t kHandles = 0x44504c02;   ///< JSON array, UTF-8, no trailing NUL
 }  // namespace note_type
 
 }  // namespace doppel

@@ -3,12 +3,13 @@
 // Which notes stand in a core, and in which order. The order is the kernel's (fs/binfmt_elf.c,
 // fill_note_info and write_note_info), since debuggers grew up with it:
 //
-//   first thread   CORE NT_PRSTATUS           the thread that faulted, or the image's first
-//   process        CORE NT_PRPSINFO  CORE NT_SIGINFO  CORE NT_AUXV  CORE NT_FILE
-//   first thread   CORE NT_PRFPREG  LINUX NT_X86_XSTATE  [LINUX NT_386_IOPERM]  [LINUX
-//   NT_X86_SHSTK] each further   CORE NT_PRSTATUS  [CORE NT_SIGINFO]  and its register sets as
-//   above machine        [LINUX NT_X86_XSAVE_LAYOUT] ours           DOPPEL 1 manifest  DOPPEL 2
-//   handles
+//   first thread  CORE NT_PRSTATUS: the one that faulted, or the image's first
+//   process       CORE NT_PRPSINFO, NT_SIGINFO, NT_AUXV, NT_FILE
+//   first thread  CORE NT_PRFPREG
+//                 LINUX NT_X86_XSTATE, NT_386_IOPERM, NT_X86_SHSTK: those that it has
+//   each further  CORE NT_PRSTATUS, NT_SIGINFO if a signal is on its way, register sets as above
+//   machine       LINUX NT_X86_XSAVE_LAYOUT where the engine knows it
+//   ours          DOPPEL manifest, handles
 //
 // A register set that could not be read has no note, and pr_fpvalid says so.
 #ifndef DOPPEL_DUMPWRITER_ELF_NOTES_H_

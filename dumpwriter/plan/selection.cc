@@ -18,6 +18,10 @@ namespace doppel {
 
 namespace {
 
+/// Stretches up to this size are poured whole if any of them is: lldb does not read across the
+/// border of two program headers whose bytes do not follow each other in the file.
+constexpr std::uint64_t kWhole = 2 << 20;
+
 std::uint64_t distance(Address from, Address to) {
   return to.value - from.value;
 }
@@ -183,14 +187,22 @@ class Selector {
   }
 
   void add_bytes(std::size_t index, const AddressRange& range, const std::vector<Extent>& extents) {
-    const unsigned later = image_.regions[index].sharing == Sharing::shared ? 1 : 2;
-    divide(range, first_, [&](const AddressRange& each, bool first) {
+    const auto add = [&](const AddressRange& each, unsigned priority) {
       selection_.segments.push_back({.range = each,
                                      .content = Content::bytes,
                                      .region = index,
                                      .pieces = cut(extents, each),
-                                     .priority = first ? 0 : later});
-    });
+                                     .priority = priority});
+    };
+    const unsigned later = image_.regions[index].sharing == Sharing::shared ? 1 : 2;
+    if (range.size <= kWhole) {
+      bool any = false;
+      divide(range, first_, [&](const AddressRange&, bool first) { any = any || first; });
+      add(range, any ? 0 : later);
+      return;
+    }
+    divide(range, first_,
+           [&](const AddressRange& each, bool first) { add(each, first ? 0 : later); });
   }
 
   bool readable(const AddressRange& range) const {

@@ -227,25 +227,46 @@ TEST(Selection, TheProcesssOwnFilterUnlessThePolicyHasOne) {
 TEST(Selection, StacksFirstSharedNextRestLast) {
   const std::uint64_t stack = 0x7f0000000000;
   const ProcessImage image = ImageBuilder()
-                                 .region(anonymous_region(kBase, kMiB))
-                                 .region(shared_region(kBase + kMiB, kMiB))
-                                 .region(anonymous_region(stack, kMiB))
+                                 .region(anonymous_region(kBase, 4 * kMiB))
+                                 .region(shared_region(kBase + 4 * kMiB, kMiB))
+                                 .region(anonymous_region(stack, 3 * kMiB))
                                  .thread(4711, stack + 0x80200, kBase + 0x5000)
                                  .build();
   FakeMemory memory;
-  memory.fill(kBase, 2 * kMiB, 1).fill(stack, 0x70000, 1).untouched(stack + 0x70000, 0x11000);
-  memory.fill(stack + 0x81000, 0x7f000, 1);
+  memory.fill(kBase, 5 * kMiB, 1).fill(stack, 0x70000, 1).untouched(stack + 0x70000, 0x11000);
+  memory.fill(stack + 0x81000, 3 * kMiB - 0x81000, 1);
   const Selection selection = chosen(image, memory);
-  EXPECT_THAT(stretches(selection),
-              ElementsAre(bytes(kBase, 0x4000), bytes(kBase + 0x4000, 0x4000, 0),
-                          bytes(kBase + 0x8000, kMiB - 0x8000), bytes(kBase + kMiB, kMiB, 1),
-                          bytes(stack, 0x80000), bytes(stack + 0x80000, 0x40000, 0),
-                          bytes(stack + 0xc0000, 0x40000)));
+  EXPECT_THAT(
+      stretches(selection),
+      ElementsAre(bytes(kBase, 0x4000), bytes(kBase + 0x4000, 0x4000, 0),
+                  bytes(kBase + 0x8000, 4 * kMiB - 0x8000), bytes(kBase + 4 * kMiB, kMiB, 1),
+                  bytes(stack, 0x80000), bytes(stack + 0x80000, 0x40000, 0),
+                  bytes(stack + 0xc0000, 3 * kMiB - 0xc0000)));
   // Pieces are cut where segments are.
   EXPECT_THAT(selection.segments[4].pieces,
               ElementsAre(data(stack, 0x70000), untouched(stack + 0x70000, 0x10000)));
   EXPECT_THAT(selection.segments[5].pieces,
               ElementsAre(untouched(stack + 0x80000, 0x1000), data(stack + 0x81000, 0x3f000)));
+}
+
+TEST(Selection, SmallStretchesAreNotSplit) {
+  const ProcessImage image = ImageBuilder()
+                                 .region(anonymous_region(kBase, 4 * kMiB))
+                                 .region(shared_region(kBase + 4 * kMiB, kMiB))
+                                 .thread(4711, kBase + 0x200000, kBase + 4 * kMiB + 0x5000)
+                                 .build();
+  FakeMemory memory;
+  memory.fill(kBase, kMiB, 1)
+      .untouched(kBase + kMiB, kMiB - 0x1000)
+      .fill(kBase + 2 * kMiB - 0x1000, 2 * kMiB + 0x1000, 1)
+      .fill(kBase + 4 * kMiB, kMiB, 1);
+  SelectionPolicy policy;
+  policy.zero_run = 0x1000;
+  EXPECT_THAT(stretches(chosen(image, memory, policy)),
+              ElementsAre(bytes(kBase, kMiB), zero(kBase + kMiB, kMiB - 0x1000),
+                          bytes(kBase + 2 * kMiB - 0x1000, 0x1000 + 0x3f000, 0),
+                          bytes(kBase + 2 * kMiB + 0x3f000, 2 * kMiB - 0x3f000),
+                          bytes(kBase + 4 * kMiB, kMiB, 0)));
 }
 
 TEST(Selection, ExecuteOnlyVsyscallPageIsLeftOutInSilence) {
