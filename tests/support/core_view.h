@@ -66,7 +66,7 @@ class CoreView {
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto each = read_at<Elf64_Phdr>(file, header.e_phoff + i * sizeof(Elf64_Phdr));
       if (each.p_type == PT_LOAD) loads.push_back(each);
-      if (each.p_type == PT_NOTE) {
+      if (each.p_type == PT_NOTE && each.p_filesz > 0) {
         for (NoteView& note : parse_notes(file.subspan(each.p_offset, each.p_filesz))) {
           notes.push_back(std::move(note));
         }
