@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/syscall.h>
+
+#include <utility>
+
+#include <snapshot/linux/thread_check.h>
+
+namespace doppel {
+namespace {
+
+constexpr std::uint64_t kCloneVfork = 0x4000;  // CLONE_VFORK
+
+std::string text_of(pid_t pid) {
+  return std::to_string(pid);
+}
+
+/// "3 threads", "1 thread"
+std::string counted(std::uint64_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+void judge_threads(Sys& sys, Preflight& out) {
+  std::uint64_t filtered = 0, strict = 0, stuck = 0, spawning = 0, stopped = 0;
+  pid_t tracer = 0, traced = 0;
+  for (const ThreadFacts& thread : out.threads) {
+    filtered += thread.seccomp != Seccomp::none;
+    strict += thread.seccomp == Seccomp::strict;
+    spawning += thread.in_vfork;
+    stuck += thread.state == 'D' && !thread.in_vfork;
+    stopped += thread.state == 'T';
+    if (thread.tracer != 0 && tracer == 0) {
+      tracer = thread.tracer;
+      traced = thread.id;
+    }
+  }
+  if (tracer != 0) {
+    const bool whole = traced == out.pid || out.threads.size() == 1;
+    add_gate(
+        out.gates, GateId::traced, Severity::forbids_injection,
+        "attach to " + text_of(out.pid) + ": already traced",
+        (whole ? "by " : "its thread " + text_of(traced) + " by ") + process_label(sys, tracer),
+        "detach that one first, or: --engine direct (read while it runs: weaker)");
+  }
+  out.every_thread_filtered = !out.threads.empty() && filtered == out.threads.size();
+  if (filtered != 0) {
+    const std::string why = (strict != 0 ? "strict mode in " : "a filter on ") +
+                            counted(strict != 0 ? strict : filtered, "thread") + " of " +
+                            std::to_string(out.threads.size());
+    if (out.can_suspend_seccomp) {
+      add_gate(out.gates, GateId::seccomp, Severity::note,
+               "seccomp is suspended for the injected calls", why);
+    } else if (!out.every_thread_filtered) {
+      add_gate(out.gates, GateId::seccomp, Severity::note,
+               "the clone is made in a thread without a filter", why);
+    } else {
+      add_gate(
+          out.gates, GateId::seccomp, Severity::forbids_injection, "clone: not safe under seccomp",
+          why + ", which may answer an injected call with a kill",
+          "run as root outside of any filter (CAP_SYS_ADMIN can suspend it), or: --engine direct");
+    }
+  }
+  if (spawning != 0) {
+    add_gate(out.gates, GateId::vfork, Severity::loses,
+             "registers of some threads will be incomplete",
+             counted(spawning, "thread") + " waiting in vfork for a child to exec");
+  }
+  if (stuck != 0) {
+    add_gate(out.gates, GateId::uninterruptible, Severity::loses,
+             "registers of some threads may be incomplete",
+             counted(stuck, "thread") + " in uninterruptible sleep (state D)");
+  }
+  if (stopped != 0) {
+    add_gate(out.gates, GateId::stopped, Severity::note, "it is stopped (state T)",
+             "job control or SIGSTOP; it stays stopped after the capture");
+  }
+  if (out.status.shadow_stack()) {
+    add_gate(out.gates, GateId::shadow_stack, Severity::note, "it runs with shadow stacks",
+             "x86_Thread_features: " + out.status.x86_features);
+  }
+}
+
+}  // namespace
+
+void check_threads(Sys& sys, const ProcDir& process, Preflight& out) {
+  const auto ids = process.list_tasks();
+  if (!ids) {
+    if (ids.error().code == Errc::gone) {
+      add_gone(out);
+    } else {
+      add_unknown(out.gates, "its threads are not known", ids.error(), Severity::forbids_injection);
+    }
+    return;
+  }
+  for (const pid_t id : *ids) {
+    const auto task = process.task(id);
+    if (!task) continue;  // ended meanwhile
+    const auto text = task->read_text("status");
+    if (!text) continue;
+    auto status = parse_status(*text);
+    if (!status) continue;
+    ThreadFacts thread{.id = id,
+                       .name = std::move(status->name),
+                       .state = status->state,
+                       .seccomp = status->seccomp,
+                       .tracer = status->tracer,
+                       .signals_blocked = status->signals_blocked,
+                       .syscall = {},
+                       .in_vfork = false};
+    if (const auto call = task->read_text("syscall")) {
+      if (const auto parsed = parse_syscall(*call)) thread.syscall = *parsed;
+    }
+    if (thread.state == 'D' && thread.syscall) {
+      // The flags of clone3 lie in the target's memory; posix_spawn of glibc uses clone3 since 2.38
+      // and clone before.
+      const std::int64_t number = thread.syscall->number;
+      thread.in_vfork = number == SYS_vfork || number == SYS_clone3 ||
+                        (number == SYS_clone && (thread.syscall->arguments[0] & kCloneVfork) != 0);
+    }
+    out.threads.push_back(std::move(thread));
+  }
+  judge_threads(sys, out);
+}
+
+}  // namespace doppel
