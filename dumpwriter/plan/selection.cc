@@ -99,10 +99,24 @@ std::vector<Extent> normalise(std::vector<Extent> extents, const AddressRange& r
   return whole;
 }
 
+/// Memory that the image itself says it does not hold. What a memory shows there is not the
+/// process's.
+std::vector<AddressRange> missing_of(const ProcessImage& image) {
+  std::vector<AddressRange> ranges;
+  for (const Omission& omission : image.omissions) {
+    if (omission.what == "memory" && omission.range.size > 0) ranges.push_back(omission.range);
+  }
+  return sorted_union(std::move(ranges));
+}
+
 class Selector {
  public:
   Selector(const ProcessImage& image, const Memory& memory, const SelectionPolicy& policy)
-      : image_(image), memory_(memory), policy_(policy), first_(first_reads(image)) {}
+      : image_(image),
+        memory_(memory),
+        policy_(policy),
+        first_(first_reads(image)),
+        missing_(missing_of(image)) {}
 
   Result<Selection> run() {
     const std::uint64_t filter = policy_.filter.value_or(image_.process.coredump_filter);
@@ -145,6 +159,12 @@ class Selector {
   }
 
   void take_bytes(std::size_t index, const AddressRange& range) {
+    divide(range, missing_, [&](const AddressRange& each, bool missing) {
+      if (!missing) take_held_bytes(index, each);
+    });
+  }
+
+  void take_held_bytes(std::size_t index, const AddressRange& range) {
     const Region& region = image_.regions[index];
     if (region.backing == Backing::vsyscall && !readable(range)) return;  // execute-only: no bytes
     Result<std::vector<Extent>> surveyed = memory_.survey(range);
@@ -219,13 +239,17 @@ class Selector {
   }
 
   void omit(const AddressRange& range, const char* why, bool asked) {
-    selection_.omissions.push_back({.what = "memory", .range = range, .why = why, .asked = asked});
+    divide(range, missing_, [&](const AddressRange& each, bool said) {
+      if (said) return;
+      selection_.omissions.push_back({.what = "memory", .range = each, .why = why, .asked = asked});
+    });
   }
 
   const ProcessImage& image_;
   const Memory& memory_;
   const SelectionPolicy& policy_;
   const std::vector<AddressRange> first_;
+  const std::vector<AddressRange> missing_;
   std::vector<Verdict> verdicts_;
   std::vector<AddressRange> landmarks_;
   Selection selection_;

@@ -44,7 +44,9 @@ struct SelectionPolicy {
       1u << 20;  ///< untouched runs from this size on are `zero` segments; bytes
 };
 
-/// Surveys the snapshot's memory and decides. Fails only when the memory cannot be surveyed at all.
+/// Surveys the snapshot's memory and decides. What the image's own omissions name gets no bytes and
+/// no second omission. A survey that fails for one region costs that region (an Omission); select()
+/// fails, with the first error, only when every survey did.
 Result<Selection> select(const ProcessImage& image, const Memory& memory,
                          const SelectionPolicy& policy = {});
 

@@ -15,8 +15,10 @@ namespace doppel {
 struct Omission {
   std::string what;  ///< "memory", "registers", "handles", ...
   AddressRange range;
-  std::string why;     ///< one short clause: "MADV_DONTFORK", "unreadable", "secret memory"
-  bool asked = false;  ///< the user's own choice (a filter, --shared omit): not a loss
+  std::string why;  ///< one short clause: "MADV_DONTFORK", "unreadable", "secret memory"
+  /// Not a loss: the user's choice (a filter, --shared omit), the process's own (MADV_DONTDUMP), or
+  /// there was nothing to lose (guard pages).
+  bool asked = false;
   bool operator==(const Omission&) const = default;
 };
 

@@ -162,6 +162,29 @@ TEST(Selection, NeverCapturedHasNoSegmentAndAReason) {
                                                         .asked = true}));
 }
 
+TEST(Selection, WhatTheImageOmitsIsNeitherTakenNorSaidTwice) {
+  Region secret = anonymous_region(kBase + 0x4000, 0x1000);
+  secret.traits.dont_dump = true;
+  ImageBuilder builder;
+  builder.region(anonymous_region(kBase, 0x4000)).region(secret);
+  builder.image().omissions = {
+      {.what = "memory",
+       .range = range(kBase + 0x1000, 0x1000),
+       .why = "torn away",
+       .asked = false},
+      {.what = "memory",
+       .range = range(kBase + 0x4000, 0x1000),
+       .why = "MADV_DONTDUMP",
+       .asked = true},
+      {.what = "registers", .range = {}, .why = "did not stop", .asked = false}};
+  FakeMemory memory;
+  memory.fill(kBase, 0x5000, 0);
+  const Selection selection = chosen(builder.build(), memory);
+  EXPECT_THAT(stretches(selection),
+              ElementsAre(bytes(kBase, 0x1000), bytes(kBase + 0x2000, 0x2000)));
+  EXPECT_THAT(selection.omissions, IsEmpty());
+}
+
 TEST(Selection, PagesOfFilesThatAreNotMappedYetAreNotZero) {
   Region region = file_region(kBase, 0x4000, "/lib/x.so");
   region.anonymous = 0x1000;  // written: taken whole
