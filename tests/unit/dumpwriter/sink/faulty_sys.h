@@ -4,10 +4,10 @@
 #ifndef DOPPEL_TESTS_UNIT_DUMPWRITER_SINK_FAULTY_SYS_H_
 #define DOPPEL_TESTS_UNIT_DUMPWRITER_SINK_FAULTY_SYS_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
-#include <vector>
 
 #include <snapshot/support/sys.h>
 
@@ -23,12 +23,11 @@ class FaultySys final : public Sys {
   long error = 5;             ///< EIO
   std::map<long, long> deny;  ///< number → errno, every time
   std::function<std::optional<long>(const Call&)> hook;
-  std::vector<Call> calls;
+  std::atomic<long> count = 0;  ///< of calls so far
 
   long invoke(long number, long a, long b, long c, long d, long e, long f) override {
     const Call call{number, a, b, c, d};
-    calls.push_back(call);
-    if (static_cast<long>(calls.size()) - 1 == fail_at) return -error;
+    if (count++ == fail_at) return -error;
     if (const auto denied = deny.find(number); denied != deny.end()) return -denied->second;
     if (hook) {
       if (const std::optional<long> answer = hook(call)) return *answer;
