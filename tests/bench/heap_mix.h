@@ -16,7 +16,8 @@ namespace doppel::bench {
 
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15ull + 88172645463325252ull) {
+  explicit Random(std::uint64_t seed)
+      : state_(seed * 0x9E3779B97F4A7C15ull + 88172645463325252ull) {
     for (int i = 0; i < 3; ++i) next();
   }
 
@@ -36,13 +37,38 @@ inline void fill_noise(std::uint64_t* words, Random& random) {
 }
 
 inline void fill_text(char* page, Random& random) {
-  static constexpr const char* kWords[32] = {
-      "the ",      "request ",  "user_id=", "\"name\": ", "session ",   "GET /api/v1/",
-      "timeout ",  "error: ",   "connection ", "2026-11-22T", "value ", "null, ",
-      "true, ",    "false, ",   "{\"id\": ", "status=200 ", "cache ",    "miss ",
-      "hit ",      "worker-",   "INFO ",    "DEBUG ",    "WARN ",       "of ",
-      "and ",      "in ",       "to ",      "http://example.com/", "content-type: ",
-      "application/json", "response ", "bytes="};
+  static constexpr const char* kWords[32] = {"the ",
+                                             "request ",
+                                             "user_id=",
+                                             "\"name\": ",
+                                             "session ",
+                                             "GET /api/v1/",
+                                             "timeout ",
+                                             "error: ",
+                                             "connection ",
+                                             "2026-11-22T",
+                                             "value ",
+                                             "null, ",
+                                             "true, ",
+                                             "false, ",
+                                             "{\"id\": ",
+                                             "status=200 ",
+                                             "cache ",
+                                             "miss ",
+                                             "hit ",
+                                             "worker-",
+                                             "INFO ",
+                                             "DEBUG ",
+                                             "WARN ",
+                                             "of ",
+                                             "and ",
+                                             "in ",
+                                             "to ",
+                                             "http://example.com/",
+                                             "content-type: ",
+                                             "application/json",
+                                             "response ",
+                                             "bytes="};
   std::size_t offset = 0;
   while (offset < 4096) {
     const std::uint64_t dice = random.next();
@@ -58,8 +84,8 @@ inline void fill_objects(std::uint64_t* words, std::uint64_t heap, std::uint64_t
                          Random& random) {
   for (int i = 0; i < 64; ++i, words += 8) {
     const std::uint64_t dice = random.next();
-    words[0] = 0x55d0c3a41000ull + ((dice & 63) << 6);                    // vtable
-    words[1] = heap + ((dice >> 6) % heap_size & ~63ull);                 // next, anywhere
+    words[0] = 0x55d0c3a41000ull + ((dice & 63) << 6);                      // vtable
+    words[1] = heap + ((dice >> 6) % heap_size & ~63ull);                   // next, anywhere
     words[2] = heap + (dice >> 20) % 4096 * 64 - 64 * ((dice >> 50) & 15);  // a neighbour
     words[3] = (dice >> 40) & 0xff;
     words[4] = ((dice >> 20) & 0xfff) << 32 | ((dice >> 32) & 1);

@@ -11,12 +11,15 @@
 // Prints ratios and rates; medians of alternating rounds. Ratios, not times, are what to compare:
 // a busy machine slows all three.
 //
-// Usage: write_throughput [--mib N] [--rounds N] [--level N] [--threads N] [--block KIB] [--dir DIR]
+// Usage: write_throughput [--mib N] [--rounds N] [--level N] [--threads N] [--block KIB] [--dir
+// DIR]
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -106,11 +109,22 @@ Settings parse(int argc, char** argv) {
 struct Sample {
   double seconds = 0;
   std::uint64_t bytes = 0;
+  double cpu = 0;  ///< seconds of CPU, user and system: steadier than time on a busy machine
 };
+
+double cpu_seconds(int who) {
+  rusage usage{};
+  ::getrusage(who, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
 
 Sample write_dump(const Settings& settings, pid_t holder, std::span<const std::byte> bytes) {
   const std::string path = settings.dir + "/write_throughput.core.zst";
   ::unlink(path.c_str());
+  const double cpu = cpu_seconds(RUSAGE_SELF);
   const auto begin = Clock::now();
   auto sink = FileSink::create(path);
   if (!sink) die("create dump");
@@ -119,15 +133,14 @@ Sample write_dump(const Settings& settings, pid_t holder, std::span<const std::b
   DumpPlan plan;
   plan.pieces.push_back(
       FromMemory{{{reinterpret_cast<std::uint64_t>(bytes.data())}, bytes.size()}});
-  WriteJob job = WriteJob::start(std::move(snapshot), std::move(plan), std::move(*sink),
-                                 {.level = settings.level,
-                                  .threads = settings.threads,
-                                  .block_bytes = settings.block});
+  WriteJob job = WriteJob::start(
+      std::move(snapshot), std::move(plan), std::move(*sink),
+      {.level = settings.level, .threads = settings.threads, .block_bytes = settings.block});
   const Result<WriteReport> report = std::move(job).wait();
   const double seconds = seconds_since(begin);
   if (!report || report->zero_filled_pages != 0) die("write dump");
   ::unlink(path.c_str());
-  return {seconds, report->file_bytes};
+  return {seconds, report->file_bytes, cpu_seconds(RUSAGE_SELF) - cpu};
 }
 
 Sample run_tool(const Settings& settings, const std::string& input) {
@@ -137,6 +150,7 @@ Sample run_tool(const Settings& settings, const std::string& input) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  const double cpu = cpu_seconds(RUSAGE_CHILDREN);
   const auto begin = Clock::now();
   pid_t pid = 0;
   if (::posix_spawnp(&pid, "zstd", nullptr, nullptr, argv.data(), environ) != 0) die("zstd");
@@ -147,12 +161,13 @@ Sample run_tool(const Settings& settings, const std::string& input) {
   struct stat facts{};
   if (status != 0 || ::stat(output.c_str(), &facts) != 0) die("zstd");
   ::unlink(output.c_str());
-  return {seconds, static_cast<std::uint64_t>(facts.st_size)};
+  return {seconds, static_cast<std::uint64_t>(facts.st_size), cpu_seconds(RUSAGE_CHILDREN) - cpu};
 }
 
 Sample run_library(const Settings& settings, unsigned threads, std::span<const std::byte> bytes) {
   std::atomic<std::size_t> next = 0;
   std::atomic<std::uint64_t> written = 0;
+  const double cpu = cpu_seconds(RUSAGE_SELF);
   const auto begin = Clock::now();
   std::vector<std::jthread> pool;
   for (unsigned i = 0; i < threads; ++i) {
@@ -171,7 +186,8 @@ Sample run_library(const Settings& settings, unsigned threads, std::span<const s
     });
   }
   pool.clear();
-  return {seconds_since(begin), written};
+  const double seconds = seconds_since(begin);
+  return {seconds, written, cpu_seconds(RUSAGE_SELF) - cpu};
 }
 
 void write_input(const std::string& path, std::span<const std::byte> bytes) {
@@ -205,21 +221,25 @@ int run(const Settings& settings) {
   write_input(input, bytes);
 
   const unsigned threads = settings.threads != 0 ? settings.threads : available_cpus();
-  std::vector<double> dump, tool, library, to_tool, to_library;
+  std::vector<double> dump, tool, library, to_tool, to_library, cpu_to_tool, cpu_to_library;
   std::uint64_t dump_bytes = 0;
   std::uint64_t tool_bytes = 0;
   for (unsigned round = 0; round < settings.rounds; ++round) {
     const Sample a = run_tool(settings, input);
     const Sample b = write_dump(settings, holder, bytes);
     const Sample c = run_library(settings, threads, bytes);
-    std::printf("round %u: doppel %.3f s, zstd -1 -T2 %.3f s, library x%u %.3f s\n", round,
-                b.seconds, a.seconds, threads, c.seconds);
+    std::printf(
+        "round %u: doppel %.2f s (cpu %.2f), zstd -1 -T2 %.2f s (cpu %.2f), library x%u %.2f s "
+        "(cpu %.2f)\n",
+        round, b.seconds, b.cpu, a.seconds, a.cpu, threads, c.seconds, c.cpu);
     std::fflush(stdout);
     tool.push_back(a.seconds);
     dump.push_back(b.seconds);
     library.push_back(c.seconds);
     to_tool.push_back(a.seconds / b.seconds);
     to_library.push_back(c.seconds / b.seconds);
+    cpu_to_tool.push_back(a.cpu / b.cpu);
+    cpu_to_library.push_back(c.cpu / b.cpu);
     dump_bytes = b.bytes;
     tool_bytes = a.bytes;
   }
@@ -237,6 +257,8 @@ int run(const Settings& settings) {
   std::printf("library     %7.0f MB/s\n", megabytes / median(library));
   std::printf("doppel / zstd -1 -T2: %.2f x (goal 1.00)\n", median(to_tool));
   std::printf("doppel / library:     %.2f x (goal 0.80)\n", median(to_library));
+  std::printf("the same by CPU time: %.2f x and %.2f x\n", median(cpu_to_tool),
+              median(cpu_to_library));
   return 0;
 }
 
