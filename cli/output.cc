@@ -71,17 +71,16 @@ std::optional<Message> check_space(std::uint64_t free_space, const SizeEstimate&
   Error error;
   error.os = ENOSPC;
   Message message = output_sentence(error, path);
-  message.why =
-      fmt::format("{} free, a dump of this process takes {} to {}", bytes_text(free_space),
-                  bytes_text(estimate.least), bytes_text(estimate.most));
+  message.why = fmt::format("{} free, a dump of this process takes {} to {}", size_text(free_space),
+                            size_text(estimate.least), size_text(estimate.most));
   message.next = "the process was not touched; choose another place with -o";
   return message;
 }
 
 std::string space_remark(std::uint64_t free_space, const SizeEstimate& estimate) {
   if (free_space >= estimate.most) return "";
-  return fmt::format("the dump may not fit: {} free, it may take up to {}", bytes_text(free_space),
-                     bytes_text(estimate.most));
+  return fmt::format("the dump may not fit: {} free, it may take up to {}", size_text(free_space),
+                     size_text(estimate.most));
 }
 
 }  // namespace doppel

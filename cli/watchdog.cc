@@ -75,14 +75,14 @@ std::optional<std::string> must_give_up(const MemoryReading& now, const MemoryRe
     const std::uint64_t loss = foreseen_loss(pool, earlier, seconds_between(before, now));
     const std::uint64_t floor = head_room_floor(pool.total);
     if (pool.left < floor) {
-      return fmt::format("memory of {} runs out: {} of {} left", pool.name, bytes_text(pool.left),
-                         bytes_text(pool.total));
+      return fmt::format("memory of {} runs out: {} of {} left", pool.name, size_text(pool.left),
+                         size_text(pool.total));
     }
     if (pool.left - floor < loss) {
       return fmt::format(
           "memory of {} runs out: {} of {} left, {} less every second", pool.name,
-          bytes_text(pool.left), bytes_text(pool.total),
-          bytes_text(static_cast<std::uint64_t>(static_cast<double>(loss) / kHorizonSeconds)));
+          size_text(pool.left), size_text(pool.total),
+          size_text(static_cast<std::uint64_t>(static_cast<double>(loss) / kHorizonSeconds)));
     }
   }
   if (window == nullptr) return std::nullopt;

@@ -39,11 +39,10 @@ std::string ProgressLine::update(Clock::time_point now, std::uint64_t done, unsi
                                     ? 100
                                     : static_cast<std::uint64_t>(100.0 * static_cast<double>(done) /
                                                                  static_cast<double>(total_));
-  std::array<std::string, 4> parts = {
-      fmt::format("writing {:3} %", percent),
-      fmt::format("{} of {}", bytes_text(done), bytes_text(total_))};
+  std::array<std::string, 4> parts = {fmt::format("writing {:3} %", percent),
+                                      fmt::format("{} of {}", size_text(done), size_text(total_))};
   if (age >= kEnoughToJudge) {
-    parts[2] = bytes_text(static_cast<std::uint64_t>(rate_)) + "/s";
+    parts[2] = size_text(static_cast<std::uint64_t>(rate_)) + "/s";
     const double left = rate_ > 0 ? static_cast<double>(total_ - done) / rate_ : -1;
     if (left >= 0 && left < 1e6) {
       const auto whole = std::chrono::seconds(static_cast<std::int64_t>(std::ceil(left)));

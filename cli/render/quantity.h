@@ -12,7 +12,7 @@
 namespace doppel {
 
 /// "0 B", "999 B", "1.00 KiB", "12.3 MiB", "345 GiB".
-std::string bytes_text(std::uint64_t bytes);
+std::string size_text(std::uint64_t bytes);
 
 /// "850 us", "12.3 ms", "3.20 s", "4 min 05 s", "2 h 03 min".
 std::string duration_text(std::chrono::microseconds time);

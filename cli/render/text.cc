@@ -23,7 +23,7 @@ std::string row(const Style& style, std::string_view label, const std::string& t
 std::string group_line(const OmissionGroup& group) {
   std::string line = printable(group.what);
   if (group.size > 0) {
-    line += fmt::format(", {}", bytes_text(group.size));
+    line += fmt::format(", {}", size_text(group.size));
     if (group.count == 1)
       line += fmt::format(" at {:#x}", group.first.begin.value);
     else
@@ -72,7 +72,7 @@ std::string next_step(const CaptureReport& report) {
 
 std::string rate_text(std::uint64_t bytes, std::uint64_t ms) {
   if (ms == 0) return "";
-  return fmt::format(", {}/s", bytes_text(static_cast<std::uint64_t>(
+  return fmt::format(", {}/s", size_text(static_cast<std::uint64_t>(
                                    static_cast<double>(bytes) * 1000 / static_cast<double>(ms))));
 }
 
@@ -107,11 +107,11 @@ std::string capture_text(const CaptureReport& report, const Style& style) {
                                          : printable(process.engine) + grade);
   for (const std::string& note : report.notes) text += row(style, "", printable(note));
   text += row(style, "memory",
-              fmt::format("{} in {}, {}", bytes_text(report.memory_bytes),
+              fmt::format("{} in {}, {}", size_text(report.memory_bytes),
                           count_text(report.regions, "mapping", "mappings"),
                           count_text(report.threads, "thread", "threads")));
   text += row(style, "dump",
-              fmt::format("{} written in {}{}", bytes_text(report.dump_bytes),
+              fmt::format("{} written in {}{}", size_text(report.dump_bytes),
                           duration_text(us(report.write_ms * 1000)),
                           rate_text(report.memory_bytes, report.write_ms)));
   text += losses_text(report, style);
@@ -119,7 +119,7 @@ std::string capture_text(const CaptureReport& report, const Style& style) {
   for (const TornRange& each : report.torn) torn += each.range.size;
   if (!report.torn.empty()) {
     text += row(style, "later",
-                fmt::format("{} in {} not of that instant: {}", bytes_text(torn),
+                fmt::format("{} in {} not of that instant: {}", size_text(torn),
                             count_text(report.torn.size(), "range", "ranges"),
                             printable(report.torn.front().why)));
   }

@@ -9,16 +9,16 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(quantity, bytes_have_three_digits_and_a_unit) {
-  EXPECT_EQ(bytes_text(0), "0 B");
-  EXPECT_EQ(bytes_text(999), "999 B");
-  EXPECT_EQ(bytes_text(1000), "0.98 KiB");
-  EXPECT_EQ(bytes_text(1024), "1.00 KiB");
-  EXPECT_EQ(bytes_text(10'234), "9.99 KiB");
-  EXPECT_EQ(bytes_text(10'236), "10.0 KiB");
-  EXPECT_EQ(bytes_text(12'902'400), "12.3 MiB");
-  EXPECT_EQ(bytes_text(1'048'575), "1.00 MiB");
-  EXPECT_EQ(bytes_text(345ull << 30), "345 GiB");
-  EXPECT_EQ(bytes_text(~0ull), "16.0 EiB");
+  EXPECT_EQ(size_text(0), "0 B");
+  EXPECT_EQ(size_text(999), "999 B");
+  EXPECT_EQ(size_text(1000), "0.98 KiB");
+  EXPECT_EQ(size_text(1024), "1.00 KiB");
+  EXPECT_EQ(size_text(10'234), "9.99 KiB");
+  EXPECT_EQ(size_text(10'236), "10.0 KiB");
+  EXPECT_EQ(size_text(12'902'400), "12.3 MiB");
+  EXPECT_EQ(size_text(1'048'575), "1.00 MiB");
+  EXPECT_EQ(size_text(345ull << 30), "345 GiB");
+  EXPECT_EQ(size_text(~0ull), "16.0 EiB");
 }
 
 TEST(quantity, durations_choose_their_unit) {
