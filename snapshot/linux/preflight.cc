@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <elf.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -204,6 +205,8 @@ void Inspection::look_at_permission() {
 }
 
 void Inspection::look_inside() {
+  // A range of no ports is refused as invalid, where there is such a call at all.
+  out_.io_ports = sys_.invoke(SYS_ioperm, 0, 0, 0) != -ENOSYS;
   look_at_program();
   look_at_namespaces();
   look_at_mappings();

@@ -72,11 +72,11 @@ struct Preflight {
   /// PTRACE_O_SUSPEND_SECCOMP will be granted: CAP_SYS_ADMIN, no filter on ourselves, a kernel with
   /// CONFIG_CHECKPOINT_RESTORE.
   bool can_suspend_seccomp = false;
-  /// Injection is safe in every thread with seccomp none; in the others only if it can be
-  /// suspended.
-  bool every_thread_filtered = false;
+  /// At least one thread is under seccomp: injected calls need it suspended.
+  bool any_thread_filtered = false;
   bool namespace_init = false;  ///< PID 1 of its pid namespace
   bool in_container = false;    ///< another pid, user or mount namespace than ours
+  bool io_ports = true;         ///< this kernel has ioperm: a thread may have an I/O bitmap
 
   bool mappings_known = false;
   std::vector<Region> regions;         ///< sorted, disjoint; from smaps

@@ -41,7 +41,7 @@ void judge_threads(Sys& sys, Preflight& out) {
         (whole ? "by " : "its thread " + text_of(traced) + " by ") + process_label(sys, tracer),
         "detach that one first, or: --engine direct (read while it runs: weaker)");
   }
-  out.every_thread_filtered = !out.threads.empty() && filtered == out.threads.size();
+  out.any_thread_filtered = filtered != 0;
   if (filtered != 0) {
     const std::string why = (strict != 0 ? "strict mode in " : "a filter on ") +
                             counted(strict != 0 ? strict : filtered, "thread") + " of " +
@@ -49,9 +49,6 @@ void judge_threads(Sys& sys, Preflight& out) {
     if (out.can_suspend_seccomp) {
       add_gate(out.gates, GateId::seccomp, Severity::note,
                "seccomp is suspended for the injected calls", why);
-    } else if (!out.every_thread_filtered) {
-      add_gate(out.gates, GateId::seccomp, Severity::note,
-               "the clone is made in a thread without a filter", why);
     } else {
       add_gate(
           out.gates, GateId::seccomp, Severity::forbids_injection, "clone: not safe under seccomp",
