@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Makes the initramfs: busybox, guest/, the programs of this project's build and the shared libraries they need. One file
-# serves every kernel, since no module is needed. Sourced by run.
+# serves every kernel, since no module is needed, and every case: which ones run is a word of the kernel's command line.
+# Sourced by run.
 
 # Copies a program to `directory` without its debug information (the initramfs lives in the guest's memory), and the
 # libraries it is linked with to their own paths.
@@ -16,8 +17,9 @@ pack_program() {
   done
 }
 
+# pack_initramfs HERE BUILD CACHE OUT LIVE: LIVE is empty, or the live suite goes in too.
 pack_initramfs() {
-  local here=$1 build=$2 cache=$3 out=$4 mode=$5 cases=$6 tree=$3/tree name program wanted
+  local here=$1 build=$2 cache=$3 out=$4 live=$5 tree=$3/tree program
   rm -rf "$tree"
   mkdir -p "$tree"/{bin,dev,etc,proc,root,run,sys,tmp,vm/cases}
   cp "$cache/qemu/bin/busybox" "$tree/bin/busybox"
@@ -31,18 +33,8 @@ pack_initramfs() {
   pack_program "$tree" "$build/cli" "$build/cli/doppel"
   ln -s "$build/cli/doppel" "$tree/bin/doppel"
 
-  # Which cases: those named, or all, or the ones marked short.
-  for program in "$here"/guest/cases/*.sh; do
-    name=$(basename "$program" .sh)
-    wanted=""
-    if [ -n "$cases" ]; then
-      case " $cases " in *" $name "*) wanted=1 ;; esac
-    elif [ "$mode" = all ] || grep -q '^# short$' "$program"; then
-      wanted=1
-    fi
-    [ -z "$wanted" ] || cp "$program" "$tree/vm/cases/"
-  done
-  if [ -e "$tree/vm/cases/live.sh" ]; then
+  cp "$here"/guest/cases/*.sh "$tree/vm/cases/"
+  if [ -n "$live" ]; then
     for program in "$build"/tests/live/live_*; do
       [ -x "$program" ] && [ -f "$program" ] || continue
       pack_program "$tree" "$build/tests/live" "$program"
@@ -50,7 +42,6 @@ pack_initramfs() {
     done
     for program in "$build"/tests/targets/bin/*; do pack_program "$tree" "$build/tests/targets/bin" "$program"; done
   fi
-  echo "$mode" >"$tree/vm/mode"
 
   (cd "$tree" && find . | "$cache/qemu/bin/cpio" -o -H newc --quiet) >"$out"
   rm -rf "$tree"
