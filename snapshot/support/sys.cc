@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 
 #include <snapshot/support/sys.h>
 
@@ -158,6 +159,15 @@ long Sys::ptrace(int request, pid_t tid, void* address, void* data) {
 
 long Sys::waitid(int id_type, pid_t id, siginfo_t* info, int options) {
   return invoke(SYS_waitid, id_type, id, word(info), options, 0);
+}
+
+long Sys::sigtimedwait(std::uint64_t set, std::int64_t timeout_ns) {
+  const timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
+  return invoke(SYS_rt_sigtimedwait, word(&set), 0, word(&timeout), sizeof set);
+}
+
+long Sys::sched_setaffinity(pid_t tid, std::size_t size, const void* mask) {
+  return invoke(SYS_sched_setaffinity, tid, static_cast<long>(size), word(mask));
 }
 
 long Sys::setsid() {

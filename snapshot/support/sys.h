@@ -67,6 +67,10 @@ class Sys {
   long tgkill(pid_t pid, pid_t tid, int signal);
   long ptrace(int request, pid_t tid, void* address, void* data);
   long waitid(int id_type, pid_t id, siginfo_t* info, int options);
+  /// Takes a pending signal of the (blocked) set, a bit mask with bit n-1 for signal n; waits up to
+  /// `timeout_ns` nanoseconds.
+  long sigtimedwait(std::uint64_t set, std::int64_t timeout_ns);
+  long sched_setaffinity(pid_t tid, std::size_t size, const void* mask);
   long setsid();
   long sched_yield();
   long prctl(int option, unsigned long a = 0, unsigned long b = 0, unsigned long c = 0,
