@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/capture_arena.h>
-
 #include <cpuid.h>
 #include <sys/mman.h>
 
@@ -10,12 +8,16 @@
 #include <new>
 #include <utility>
 
+#include <snapshot/linux/capture_arena.h>
+
 namespace doppel {
 namespace {
 
 constexpr std::size_t kPage = 4096;
 
-std::size_t round_up(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
+std::size_t round_up(std::size_t size, std::size_t to) {
+  return (size + to - 1) / to * to;
+}
 
 /// Size of the XSAVE area of this processor (CPUID leaf 0xD, ECX: all features that it has).
 std::size_t xsave_room() {
@@ -34,9 +36,10 @@ Result<CaptureArena> CaptureArena::create(const Room& room) {
       round_up(records + room.threads * sizeof(ThreadRecord), alignof(CopyRecord));
   const std::size_t head = round_up(copies + room.copies * sizeof(CopyRecord), kPage);
   const std::size_t maps_room = round_up(room.maps_bytes, kPage);
-  const std::size_t size = head + room.threads * stride + maps_room + round_up(room.copy_bytes, kPage);
-  void* base =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const std::size_t size =
+      head + room.threads * stride + maps_room + round_up(room.copy_bytes, kPage);
+  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return fail_errno(errno, "reserve room for the registers");
   CaptureArena arena;
   arena.base_ = static_cast<std::byte*>(base);

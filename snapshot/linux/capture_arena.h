@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory that the capturing process and its tracer share. What the tracer finds in the stop goes straight into
-// it, so nothing is copied or sent inside the stop; and when the tracer is killed, the capturing process still
-// sees which tasks it had made, and can remove them.
+// Memory that the capturing process and its tracer share. What the tracer finds in the stop goes
+// straight into it, so nothing is copied or sent inside the stop; and when the tracer is killed,
+// the capturing process still sees which tasks it had made, and can remove them.
 #ifndef DOPPEL_SNAPSHOT_LINUX_CAPTURE_ARENA_H_
 #define DOPPEL_SNAPSHOT_LINUX_CAPTURE_ARENA_H_
 
@@ -22,19 +22,19 @@ namespace doppel {
 /// One thread as it was found in the stop. Plain data: it crosses a process border.
 struct ThreadRecord {
   pid_t tid = 0;
-  char state = '?';             ///< before the stop
+  char state = '?';  ///< before the stop
   bool was_running = false;
-  bool stopped = false;         ///< false: it did not stop in time
+  bool stopped = false;  ///< false: it did not stop in time
   bool has_registers = false;
-  bool has_siginfo = false;     ///< a signal was on its way to it
+  bool has_siginfo = false;  ///< a signal was on its way to it
   bool has_shadow_stack = false;
   std::uint32_t xsave_size = 0;
   std::uint32_t io_bitmap_size = 0;
   std::uint64_t shadow_stack_pointer = 0;
-  std::uint64_t hold_ns = 0;    ///< from its own stop (or earlier: the order to stop) to its release
+  std::uint64_t hold_ns = 0;  ///< from its own stop (or earlier: the order to stop) to its release
   X86_64Registers registers;
   std::byte siginfo[128] = {};
-  char stat[512] = {};          ///< /proc/PID/task/TID/stat before the stop, cut
+  char stat[512] = {};  ///< /proc/PID/task/TID/stat before the stop, cut
 };
 
 /// Memory read in the stop. Which ranges is ordered before; what came of it stands in `copied`.
@@ -45,12 +45,13 @@ struct CopyRecord {
 };
 
 struct ArenaHeader {
-  std::atomic<pid_t> helper{0};     ///< the task that shares the target's memory, while there is one
-  std::atomic<pid_t> clone{0};      ///< the copy
+  std::atomic<pid_t> helper{0};  ///< the task that shares the target's memory, while there is one
+  std::atomic<pid_t> clone{0};   ///< the copy
   std::uint32_t thread_count = 0;
   std::int64_t captured_at_ns = 0;  ///< realtime
   std::uint64_t clone_ns = 0;
-  std::uint64_t injection_ns = 0;   ///< longest time that a thread of the target held foreign registers
+  std::uint64_t injection_ns =
+      0;  ///< longest time that a thread of the target held foreign registers
   std::uint64_t pause_ns = 0;
   std::uint64_t running_pause_ns = 0;
   std::uint32_t copy_count = 0;

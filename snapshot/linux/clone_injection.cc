@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/clone_injection.h>
-
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/ptrace.h>
@@ -14,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include <snapshot/linux/clone_injection.h>
 #include <snapshot/linux/gadget.h>
 #include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/remote_calls.h>
@@ -29,9 +28,9 @@ namespace doppel {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-/// The helper's stack pointer: an address where nothing is mapped. The helper runs no instruction but `syscall`
-/// and needs no stack; should it ever be let loose it dies at once instead of running on the stack of the
-/// thread that made it.
+/// The helper's stack pointer: an address where nothing is mapped. The helper runs no instruction
+/// but `syscall` and needs no stack; should it ever be let loose it dies at once instead of running
+/// on the stack of the thread that made it.
 constexpr std::uint64_t kNoStack = 8;
 constexpr unsigned long kOwnOptions =
     PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK;
@@ -63,7 +62,8 @@ struct Scene {
   std::optional<Address> gadget_for(FrozenThread& thread) const {
     if (!thread.record().has_registers || !thread.tracee().stopped()) return std::nullopt;
     const X86_64Registers& registers = thread.record().registers;
-    if (thread.tracee().stop().kind == StopKind::signal) return std::nullopt;  // it has an errand of its own
+    if (thread.tracee().stop().kind == StopKind::signal)
+      return std::nullopt;  // it has an errand of its own
     if (!may_be_borrowed(sys, memory_fd, thread.tracee(), registers)) return std::nullopt;
     const std::optional<Address> own = find_own_gadget(sys, memory_fd, registers);
     return own ? own : vdso_gadget;
@@ -75,19 +75,22 @@ struct Scene {
   }
 };
 
-/// The task that makes the clone. It shares the target's memory, has an empty descriptor table of its own and
-/// is the target's child without exit signal. Its death is seen to by take_snapshot().
+/// The task that makes the clone. It shares the target's memory, has an empty descriptor table of
+/// its own and is the target's child without exit signal. Its death is seen to by take_snapshot().
 class CloneHelper {
  public:
-  static Result<std::unique_ptr<CloneHelper>> create(const Scene& scene, FrozenThread& host, Address gadget) {
+  static Result<std::unique_ptr<CloneHelper>> create(const Scene& scene, FrozenThread& host,
+                                                     Address gadget) {
     ArenaHeader& header = scene.arena.header();
     pid_t task = 0;
     {
       DOPPEL_TRY(host.tracee().set_options(scene.orders.settings.options | PTRACE_O_TRACECLONE |
                                            PTRACE_O_TRACEFORK));
       RemoteCalls calls(host.tracee(), host.record().registers, gadget, RemoteCalls::Of::target);
-      // Shared memory, so nothing is copied; shared descriptor table, so nothing is duplicated; no exit signal.
-      Result<long> called = calls.call({.number = SYS_clone, .a = CLONE_VM | CLONE_FILES, .b = kNoStack});
+      // Shared memory, so nothing is copied; shared descriptor table, so nothing is duplicated; no
+      // exit signal.
+      Result<long> called =
+          calls.call({.number = SYS_clone, .a = CLONE_VM | CLONE_FILES, .b = kNoStack});
       task = calls.new_task();
       header.helper = task;
       Result<> finished = calls.finish();
@@ -106,20 +109,22 @@ class CloneHelper {
     DOPPEL_TRY(helper->tracee_.set_options(kOwnOptions | suspend));
     DOPPEL_TRY(helper->tracee_.get_registers(helper->registers_));
     helper->calls_.emplace(helper->tracee_, helper->registers_, gadget, RemoteCalls::Of::ours);
-    // An empty table of its own. UNSHARE with all descriptors in the range copies none of them (fs/file.c,
-    // dup_fd with punch_hole; before 6.13 at most the first 64 are referenced for an instant).
+    // An empty table of its own. UNSHARE with all descriptors in the range copies none of them
+    // (fs/file.c, dup_fd with punch_hole; before 6.13 at most the first 64 are referenced for an
+    // instant).
     const long emptied = DOPPEL_TRY(helper->calls_->call(
         {.number = SYS_close_range, .a = 0, .b = ~0u, .c = CLOSE_RANGE_UNSHARE}));
     DOPPEL_TRY(check(emptied, "give the helper an empty descriptor table"));
-    // The clone inherits session and group: signals to the target's group or terminal do not reach it.
+    // The clone inherits session and group: signals to the target's group or terminal do not reach
+    // it.
     (void)DOPPEL_TRY(helper->calls_->call({.number = SYS_setsid}));
     return helper;
   }
 
   /// Brings the helper to the entry of the clone call; the copy itself is made by clone().
   Result<> prepare() {
-    // CLONE_PARENT: the clone is a child of the target, not of the helper, so nobody is re-parented when the
-    // helper ends, and it inherits the helper's exit signal: none.
+    // CLONE_PARENT: the clone is a child of the target, not of the helper, so nobody is re-parented
+    // when the helper ends, and it inherits the helper's exit signal: none.
     return calls_->enter({.number = SYS_clone, .a = CLONE_PARENT});
   }
 
@@ -168,11 +173,13 @@ struct HostAndHelper {
 Result<HostAndHelper> make_helper(const Scene& scene, Freeze& freeze) {
   constexpr int kMostAttempts = 32;
   int attempts = 0;
-  // A thread in a system call first: it is in no critical section, and stands behind a `syscall` of its own.
+  // A thread in a system call first: it is in no critical section, and stands behind a `syscall` of
+  // its own.
   for (const bool in_call : {true, false}) {
     for (const auto& thread : freeze.threads()) {
       if (!thread->record().has_registers) continue;
-      if ((static_cast<std::int64_t>(thread->record().registers.orig_rax) >= 0) != in_call) continue;
+      if ((static_cast<std::int64_t>(thread->record().registers.orig_rax) >= 0) != in_call)
+        continue;
       const std::optional<Address> gadget = scene.gadget_for(*thread);
       if (!gadget) continue;
       Result<std::unique_ptr<CloneHelper>> helper = CloneHelper::create(scene, *thread, *gadget);
@@ -192,9 +199,9 @@ void copy_memory(const Scene& scene, std::size_t first, std::size_t last) {
   for (std::size_t i = first; i < last; ++i) {
     CopyRecord& copy = scene.arena.copy_records()[i];
     while (copy.copied < copy.range.size) {
-      const long size = scene.sys.pread(scene.memory_fd,
-                                        scene.arena.copies().data() + copy.offset + copy.copied,
-                                        copy.range.size - copy.copied, copy.range.begin.value + copy.copied);
+      const long size =
+          scene.sys.pread(scene.memory_fd, scene.arena.copies().data() + copy.offset + copy.copied,
+                          copy.range.size - copy.copied, copy.range.begin.value + copy.copied);
       if (size <= 0) break;
       copy.copied += static_cast<std::uint64_t>(size);
     }
@@ -224,8 +231,8 @@ void copy_stacks(const Scene& scene, const Freeze& freeze) {
 
 Result<> read_maps(const Scene& scene) {
   const std::span<std::byte> room = scene.arena.maps();
-  const std::span<char> text = DOPPEL_TRY(scene.target.read_into(
-      "maps", std::span(reinterpret_cast<char*>(room.data()), room.size())));
+  const std::span<char> text = DOPPEL_TRY(
+      scene.target.read_into("maps", std::span(reinterpret_cast<char*>(room.data()), room.size())));
   if (text.size() == room.size()) return fail(Errc::limit, "read the map in the stop");
   scene.arena.header().maps_size = text.size();
   return {};
@@ -245,7 +252,8 @@ pid_t child_number(const Scene& scene, pid_t task) {
   return status->namespace_ids.empty() ? task : status->namespace_ids.back();
 }
 
-/// Lets `host`, a thread that is held, collect dead children of the target. Errc::cancelled: a signal came.
+/// Lets `host`, a thread that is held, collect dead children of the target. Errc::cancelled: a
+/// signal came.
 Result<> collect_children(const Scene& scene, FrozenThread& host, Address gadget,
                           std::span<const pid_t> numbers) {
   RemoteCalls calls(host.tracee(), host.record().registers, gadget, RemoteCalls::Of::target);
@@ -274,7 +282,8 @@ Result<> collect_children(const Scene& scene, FrozenThread& host, Address gadget
 
 Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int memory_fd,
                                     const CaptureArena& arena, const SnapshotOrders& orders) {
-  const Scene scene{sys, target, memory_fd, arena, orders, find_vdso_gadget(sys, memory_fd, orders.vdso)};
+  const Scene scene{sys,   target, memory_fd,
+                    arena, orders, find_vdso_gadget(sys, memory_fd, orders.vdso)};
   ArenaHeader& header = arena.header();
   TakenSnapshot taken;
   HostAndHelper injection;
@@ -305,9 +314,11 @@ Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int m
   if (injection.helper) {
     injection.helper->kill(sys);
     const pid_t number = child_number(scene, header.helper);
-    if (injection.host->tracee().stopped() && injection.host->tracee().stop().kind != StopKind::signal) {
+    if (injection.host->tracee().stopped() &&
+        injection.host->tracee().stop().kind != StopKind::signal) {
       const std::array<pid_t, 1> numbers = {number};
-      if (collect_children(scene, *injection.host, injection.helper->gadget(), numbers)) header.helper = 0;
+      if (collect_children(scene, *injection.host, injection.helper->gadget(), numbers))
+        header.helper = 0;
     }
     // A signal for the host came first: another thread collects the helper, in remove_tasks().
     Result<> thawed;
@@ -327,9 +338,11 @@ Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int m
   return taken;
 }
 
-Result<> remove_tasks(Sys& sys, const TargetProcess& target, int memory_fd, const CaptureArena& arena,
-                      const SnapshotOrders& orders, std::span<const pid_t> tasks) {
-  const Scene scene{sys, target, memory_fd, arena, orders, find_vdso_gadget(sys, memory_fd, orders.vdso)};
+Result<> remove_tasks(Sys& sys, const TargetProcess& target, int memory_fd,
+                      const CaptureArena& arena, const SnapshotOrders& orders,
+                      std::span<const pid_t> tasks) {
+  const Scene scene{sys,   target, memory_fd,
+                    arena, orders, find_vdso_gadget(sys, memory_fd, orders.vdso)};
   for (const pid_t task : tasks) {
     if (task == 0) continue;
     if (child_number(scene, task) == 0) continue;  // not (any more) a child of the target
@@ -367,7 +380,8 @@ Result<> remove_tasks(Sys& sys, const TargetProcess& target, int memory_fd, cons
           target.read_into(name.c_str(), std::span<char>(record.stat, sizeof record.stat - 1));
       if (!text) continue;
       record.state = state_in_stat(record.stat);
-      const bool wanted = record.state == 'S' || (attempt > 0 && (record.state == 'R' || record.state == 'T'));
+      const bool wanted =
+          record.state == 'S' || (attempt > 0 && (record.state == 'R' || record.state == 'T'));
       if (!wanted) continue;
       std::array<std::byte, 64> no_room;
       Result<FrozenThread> thread =

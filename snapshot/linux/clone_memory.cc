@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/clone_memory.h>
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <snapshot/linux/clone_memory.h>
 #include <snapshot/linux/pagemap.h>
 
 namespace doppel {
@@ -18,7 +17,8 @@ constexpr std::uint64_t kPage = 4096;
 
 void append(std::vector<Extent>& extents, AddressRange range, Extent::Kind kind) {
   if (range.size == 0) return;
-  if (!extents.empty() && extents.back().kind == kind && extents.back().range.end() == range.begin.value) {
+  if (!extents.empty() && extents.back().kind == kind &&
+      extents.back().range.end() == range.begin.value) {
     extents.back().range.size += range.size;
   } else {
     extents.push_back({range, kind});
@@ -31,7 +31,9 @@ AddressRange intersect(AddressRange a, AddressRange b) {
   return {{begin}, end > begin ? end - begin : 0};
 }
 
-AddressRange between(std::uint64_t begin, std::uint64_t end) { return {{begin}, end - begin}; }
+AddressRange between(std::uint64_t begin, std::uint64_t end) {
+  return {{begin}, end - begin};
+}
 
 }  // namespace
 
@@ -53,9 +55,9 @@ CloneMemory::~CloneMemory() {
 }
 
 const CloneMemory::Part* CloneMemory::part_of(Address address) const {
-  auto after = std::upper_bound(parts_.begin(), parts_.end(), address, [](Address a, const Part& part) {
-    return a < part.region.range.begin;
-  });
+  auto after =
+      std::upper_bound(parts_.begin(), parts_.end(), address,
+                       [](Address a, const Part& part) { return a < part.region.range.begin; });
   if (after == parts_.begin()) return nullptr;
   const Part& part = *std::prev(after);
   return part.region.range.contains(address) ? &part : nullptr;
@@ -71,7 +73,8 @@ int CloneMemory::pagemap_fd(Source source) const {
   return source == Source::clone ? files.pagemap.get() : files.target_pagemap.get();
 }
 
-/// The copy that holds `address`, or null; `until` becomes the address up to which the answer holds.
+/// The copy that holds `address`, or null; `until` becomes the address up to which the answer
+/// holds.
 const CopyRecord* CloneMemory::copy_at(Address address, std::uint64_t* until) const {
   *until = ~std::uint64_t{0};
   for (const CopyRecord& copy : copies_) {
@@ -99,18 +102,21 @@ Result<std::size_t> CloneMemory::read(Address from, std::span<std::byte> to) con
     const std::uint64_t end = std::min(until, part->region.range.end());
     const std::size_t size = std::min<std::uint64_t>(to.size() - filled, end - at.value);
     if (copy != nullptr) {
-      std::memcpy(to.data() + filled,
-                  capture_->arena.copies().data() + copy->offset + (at.value - copy->range.begin.value),
-                  size);
+      std::memcpy(
+          to.data() + filled,
+          capture_->arena.copies().data() + copy->offset + (at.value - copy->range.begin.value),
+          size);
       filled += size;
       continue;
     }
-    const long got = capture_->sys.pread(memory_fd(part->source), to.data() + filled, size, at.value);
+    const long got =
+        capture_->sys.pread(memory_fd(part->source), to.data() + filled, size, at.value);
     if (got == -EINTR) continue;
     // 0: the address space itself is gone, so the process is (fs/proc/base.c, mem_rw).
     if (got == 0) return fail(Errc::gone, "read memory");
     if (got < 0) {
-      if (got != -EIO && got != -EFAULT && filled == 0) return fail_errno(static_cast<int>(-got), "read memory");
+      if (got != -EIO && got != -EFAULT && filled == 0)
+        return fail_errno(static_cast<int>(-got), "read memory");
       break;
     }
     filled += static_cast<std::size_t>(got);
@@ -137,13 +143,14 @@ void CloneMemory::probe(Source source, AddressRange range, std::vector<Extent>& 
   }
 }
 
-/// Shared memory is in nobody's page tables until it is used, and reading a hole of it would fill the hole, in
-/// the target's memory. Its file tells where data stands; where that may not be opened, the target's own page
-/// table tells what it used, and of the rest nothing is known.
+/// Shared memory is in nobody's page tables until it is used, and reading a hole of it would fill
+/// the hole, in the target's memory. Its file tells where data stands; where that may not be
+/// opened, the target's own page table tells what it used, and of the rest nothing is known.
 Result<> CloneMemory::survey_shared(const Part& part, AddressRange within,
                                     std::vector<Extent>& extents) const {
   char name[64];
-  std::snprintf(name, sizeof name, "map_files/%lx-%lx", static_cast<unsigned long>(part.region.range.begin.value),
+  std::snprintf(name, sizeof name, "map_files/%lx-%lx",
+                static_cast<unsigned long>(part.region.range.begin.value),
                 static_cast<unsigned long>(part.region.range.end()));
   Result<UniqueFd> file = capture_->target.open_file(name);
   if (!file) {
@@ -165,19 +172,21 @@ Result<> CloneMemory::survey_shared(const Part& part, AddressRange within,
   const auto size = static_cast<std::uint64_t>(info.st_size);
   std::uint64_t at = within.begin.value;
   while (at < within.end()) {
-    const long data = capture_->sys.lseek(file->get(), static_cast<std::int64_t>(at + shift), SEEK_DATA);
+    const long data =
+        capture_->sys.lseek(file->get(), static_cast<std::int64_t>(at + shift), SEEK_DATA);
     if (data < 0) break;  // ENXIO: no data behind
     const long hole = capture_->sys.lseek(file->get(), data, SEEK_HOLE);
     if (hole < 0) break;
     const std::uint64_t begin = std::min(static_cast<std::uint64_t>(data) - shift, within.end());
-    const std::uint64_t end =
-        std::min(((static_cast<std::uint64_t>(hole) - shift) + kPage - 1) & ~(kPage - 1), within.end());
+    const std::uint64_t end = std::min(
+        ((static_cast<std::uint64_t>(hole) - shift) + kPage - 1) & ~(kPage - 1), within.end());
     append(extents, between(at, begin), Extent::Kind::untouched);
     probe(part.source, between(begin, end), extents);
     at = end;
   }
   // Up to the end of the file there are only holes; behind it there is nothing, not even zeros.
-  const std::uint64_t file_end = std::clamp(((size - shift) + kPage - 1) & ~(kPage - 1), at, within.end());
+  const std::uint64_t file_end =
+      std::clamp(((size - shift) + kPage - 1) & ~(kPage - 1), at, within.end());
   append(extents, between(at, file_end), Extent::Kind::untouched);
   append(extents, between(file_end, within.end()), Extent::Kind::unreadable);
   return {};
@@ -186,7 +195,8 @@ Result<> CloneMemory::survey_shared(const Part& part, AddressRange within,
 Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
                                   std::vector<Extent>& extents) const {
   const Region& region = part.region;
-  if (region.backing == Backing::device || region.traits.io || region.traits.pfn_map || region.traits.secret) {
+  if (region.backing == Backing::device || region.traits.io || region.traits.pfn_map ||
+      region.traits.secret) {
     append(extents, within, Extent::Kind::unreadable);
     return {};
   }
@@ -246,8 +256,9 @@ Result<std::vector<Extent>> CloneMemory::survey(AddressRange within) const {
       const auto next = std::upper_bound(
           parts_.begin(), parts_.end(), Address{at},
           [](Address a, const Part& candidate) { return a < candidate.region.range.begin; });
-      const std::uint64_t end =
-          next == parts_.end() ? within.end() : std::min(within.end(), next->region.range.begin.value);
+      const std::uint64_t end = next == parts_.end()
+                                    ? within.end()
+                                    : std::min(within.end(), next->region.range.begin.value);
       append(extents, between(at, end), Extent::Kind::unreadable);
       at = end;
       continue;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The bytes of a captured process: most of them the clone's, through /proc/PID/mem (never process_vm_readv,
-// which pins and thereby copies every shared page); some the target's own, for mappings that a clone lacks; some
-// copied in the stop. Owning it is owning the clone.
+// The bytes of a captured process: most of them the clone's, through /proc/PID/mem (never
+// process_vm_readv, which pins and thereby copies every shared page); some the target's own, for
+// mappings that a clone lacks; some copied in the stop. Owning it is owning the clone.
 #ifndef DOPPEL_SNAPSHOT_LINUX_CLONE_MEMORY_H_
 #define DOPPEL_SNAPSHOT_LINUX_CLONE_MEMORY_H_
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/describe.h>
-
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <snapshot/linux/describe.h>
 #include <snapshot/linux/maps_parser.h>
 #include <snapshot/linux/proc_parser.h>
 
@@ -51,7 +50,8 @@ void registers_from_syscall(const ProcDir& task, CpuContext& registers) {
 }
 
 /// What `status` and `stat` say of the thread; false when it is gone.
-bool describe_from_proc(const ProcDir& process, pid_t tid, std::string_view stat_text, Thread& thread) {
+bool describe_from_proc(const ProcDir& process, pid_t tid, std::string_view stat_text,
+                        Thread& thread) {
   Result<ProcStat> stat = parse_stat(stat_text);
   if (!stat) return false;
   ProcStatus status;
@@ -81,7 +81,8 @@ void remove_page(std::vector<Region>& regions, std::uint64_t page) {
     const std::uint64_t end = regions[i].range.end();
     regions[i].range.size = page - regions[i].range.begin.value;
     rest.range = {{page + kPage}, end - (page + kPage)};
-    if (rest.range.size > 0) regions.insert(regions.begin() + static_cast<std::ptrdiff_t>(i) + 1, rest);
+    if (rest.range.size > 0)
+      regions.insert(regions.begin() + static_cast<std::ptrdiff_t>(i) + 1, rest);
     if (regions[i].range.size == 0) regions.erase(regions.begin() + static_cast<std::ptrdiff_t>(i));
     return;
   }
@@ -89,19 +90,20 @@ void remove_page(std::vector<Region>& regions, std::uint64_t page) {
 
 /// The region of `before` that holds the address, or null.
 const Region* find_region(const std::vector<Region>& before, Address address) {
-  const auto after = std::upper_bound(before.begin(), before.end(), address, [](Address a, const Region& r) {
-    return a < r.range.begin;
-  });
+  const auto after = std::upper_bound(before.begin(), before.end(), address,
+                                      [](Address a, const Region& r) { return a < r.range.begin; });
   if (after == before.begin()) return nullptr;
   return std::prev(after)->range.contains(address) ? &*std::prev(after) : nullptr;
 }
 
 /// Mappings of the target that the clone did not get: those in `theirs` that `regions` leaves free.
-std::vector<Region> missing_in_clone(const std::vector<Region>& theirs, const std::vector<Region>& regions) {
+std::vector<Region> missing_in_clone(const std::vector<Region>& theirs,
+                                     const std::vector<Region>& regions) {
   std::vector<Region> missing;
   for (const Region& region : theirs) {
     const bool covered = std::any_of(regions.begin(), regions.end(), [&](const Region& own) {
-      return own.range.begin.value < region.range.end() && region.range.begin.value < own.range.end();
+      return own.range.begin.value < region.range.end() &&
+             region.range.begin.value < own.range.end();
     });
     if (!covered) missing.push_back(region);
   }
@@ -137,13 +139,15 @@ Result<> describe_target(Sys& sys, const ProcDir& process, ProcessImage& image) 
   ProcessInfo& info = image.process;
   describe_process(stat, status, known_parent, info);
   if (Result<std::string> link = process.read_link("exe")) info.executable = std::move(*link);
-  if (Result<std::string> text = process.read_text("cmdline")) info.arguments = split_arguments(*text);
+  if (Result<std::string> text = process.read_text("cmdline"))
+    info.arguments = split_arguments(*text);
   info.coredump_filter = 0x33;
   if (Result<std::string> text = process.read_text("coredump_filter")) {
     (void)std::from_chars(text->data(), text->data() + text->size(), info.coredump_filter, 16);
   }
   for (const char* name : {"auxv", "limits", "cgroup"}) {
-    if (Result<std::string> text = process.read_text(name)) image.verbatim.push_back({name, to_bytes(*text)});
+    if (Result<std::string> text = process.read_text(name))
+      image.verbatim.push_back({name, to_bytes(*text)});
   }
   utsname kernel{};
   if (uname(&kernel) == 0) info.kernel = kernel.release;
@@ -166,7 +170,8 @@ void describe_threads(const CaptureArena& arena, const ProcDir& process, Process
       registers.fxsave.assign(xsave.begin(), xsave.begin() + static_cast<std::ptrdiff_t>(legacy));
       // Without XSAVE it is the old area alone.
       if (record.xsave_size <= 512) registers.xsave.clear();
-      // Bytes 464-511 of the area belong to software: in an XSAVE area the kernel keeps its layout there.
+      // Bytes 464-511 of the area belong to software: in an XSAVE area the kernel keeps its layout
+      // there.
       if (legacy == 512 && !registers.xsave.empty()) {
         std::fill(registers.fxsave.begin() + 464, registers.fxsave.end(), std::byte{0});
       }
@@ -212,7 +217,8 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
                                                         const std::vector<Region>& before,
                                                         SharedMemory shared, ProcessImage& image) {
   const bool cloned = capture.tracer && capture.tracer->clone() != 0;
-  const std::string text = DOPPEL_TRY(read_whole(sys, capture.files().smaps.get(), "smaps", std::size_t{1} << 30));
+  const std::string text =
+      DOPPEL_TRY(read_whole(sys, capture.files().smaps.get(), "smaps", std::size_t{1} << 30));
   Smaps smaps = DOPPEL_TRY(parse_smaps(text));
   std::vector<Region> regions = std::move(smaps.regions);
   const ArenaHeader& header = capture.arena.header();
@@ -228,13 +234,15 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
                                 header.maps_size);
     const std::vector<Region> theirs = DOPPEL_TRY(parse_maps(maps));
     for (Region region : missing_in_clone(theirs, regions)) {
-      if (const Region* known = find_region(before, region.range.begin)) region.traits = known->traits;
+      if (const Region* known = find_region(before, region.range.begin))
+        region.traits = known->traits;
       region.traits.dont_fork = true;
       parts.push_back({region, CloneMemory::Source::target});
     }
-    std::sort(parts.begin(), parts.end(), [](const CloneMemory::Part& a, const CloneMemory::Part& b) {
-      return a.region.range.begin < b.region.range.begin;
-    });
+    std::sort(parts.begin(), parts.end(),
+              [](const CloneMemory::Part& a, const CloneMemory::Part& b) {
+                return a.region.range.begin < b.region.range.begin;
+              });
   }
   for (const CloneMemory::Part& part : parts) {
     const Region& region = part.region;

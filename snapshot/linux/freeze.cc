@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/freeze.h>
-
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <string>
 
+#include <snapshot/linux/freeze.h>
 #include <snapshot/linux/proc_parser.h>
 
 namespace doppel {
@@ -17,10 +16,11 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSlice = 5 * kMillisecond;
 /// How long a thread in uninterruptible sleep is waited for: that can last for ever.
 constexpr std::uint64_t kSleeperPatience = 50 * kMillisecond;
-/// How long one that could run is waited for: it traps as soon as a loaded machine gives it a processor.
+/// How long one that could run is waited for: it traps as soon as a loaded machine gives it a
+/// processor.
 constexpr std::uint64_t kRunnerPatience = 2000 * kMillisecond;
-/// Threads ordered to stop at once before the first is waited for: enough to overlap their wake-ups, few enough
-/// that none is held long before its turn.
+/// Threads ordered to stop at once before the first is waited for: enough to overlap their
+/// wake-ups, few enough that none is held long before its turn.
 constexpr std::size_t kBatch = 16;
 /// A program that starts threads faster than they are stopped is given up on.
 constexpr int kMostPasses = 1000;
@@ -36,7 +36,8 @@ bool read_stat(const TargetProcess& target, pid_t tid, ThreadRecord& record) {
   return true;
 }
 
-/// True for a thread on its way out: it cannot be attached to, and runs no code of the program any more.
+/// True for a thread on its way out: it cannot be attached to, and runs no code of the program any
+/// more.
 bool is_dying(const ThreadRecord& record) {
   if (record.state == 'Z' || record.state == 'X') return true;
   Result<ProcStat> stat = parse_stat(record.stat);
@@ -49,7 +50,8 @@ Result<Freeze> Freeze::attach(Sys& sys, const TargetProcess& target, const Captu
                               const TraceSettings& settings) {
   Freeze freeze(sys, target, arena, settings);
   DOPPEL_TRY(freeze.attach_new(false));
-  if (freeze.threads_.empty()) return fail(Errc::gone, "attach to process", std::to_string(target.pid()));
+  if (freeze.threads_.empty())
+    return fail(Errc::gone, "attach to process", std::to_string(target.pid()));
   SleepClock clock(sys);
   for (const auto& thread : freeze.threads_) {
     if (!thread->was_running()) thread->note_sleep(clock);
@@ -111,11 +113,11 @@ Result<bool> Freeze::attach_new(bool order_at_once) {
   for (const std::uint32_t index : found) {
     ThreadRecord& record = arena_->records()[index];
     const pid_t tid = record.tid;
-    Result<FrozenThread> thread = FrozenThread::attach(*sys_, *target_, tid, *settings_, record,
-                                                       arena_->xsave(index), arena_->io_bitmap(index));
+    Result<FrozenThread> thread = FrozenThread::attach(
+        *sys_, *target_, tid, *settings_, record, arena_->xsave(index), arena_->io_bitmap(index));
     if (!thread) {
-      // A thread that is exiting refuses with EPERM, one that is gone with ESRCH; neither comes back. What
-      // stands in the way of any other concerns the whole process.
+      // A thread that is exiting refuses with EPERM, one that is gone with ESRCH; neither comes
+      // back. What stands in the way of any other concerns the whole process.
       record.tid = 0;
       if (thread.error().code == Errc::gone) continue;
       ThreadRecord again;
@@ -133,11 +135,12 @@ Result<bool> Freeze::attach_new(bool order_at_once) {
   return any;
 }
 
-/// Consumes the death of every thread that died meanwhile. An exec in one thread waits for the others to be
-/// gone, and they are not while their tracer leaves them unreaped.
+/// Consumes the death of every thread that died meanwhile. An exec in one thread waits for the
+/// others to be gone, and they are not while their tracer leaves them unreaped.
 void Freeze::reap_dead() {
   siginfo_t info{};
-  while (sys_->waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) == 0 && info.si_pid != 0) info = {};
+  while (sys_->waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) == 0 && info.si_pid != 0)
+    info = {};
 }
 
 /// Waits for the stop that was ordered and reads the registers.
@@ -165,7 +168,8 @@ Result<> Freeze::stop_range(std::size_t first, std::size_t last) {
   return {};
 }
 
-/// Forgets threads that died and sets aside those that were ordered to stop and did not. Keeps the order.
+/// Forgets threads that died and sets aside those that were ordered to stop and did not. Keeps the
+/// order.
 void Freeze::set_aside() {
   const auto fine = [](const std::unique_ptr<FrozenThread>& thread) {
     return thread->tracee().stopped() || (!thread->ordered() && !thread->tracee().dead());
@@ -203,8 +207,8 @@ Result<> Freeze::stop_running() {
     if (threads_.empty() && laggards_.empty()) {
       return fail(Errc::gone, "stop threads", std::to_string(target_->pid()));
     }
-    // All that we know stands still, so none of them can start or end a thread: equal counts mean the same
-    // threads. Only a difference is worth the list.
+    // All that we know stands still, so none of them can start or end a thread: equal counts mean
+    // the same threads. Only a difference is worth the list.
     const std::size_t count = DOPPEL_TRY(target_->thread_count());
     if (count == threads_.size() + laggards_.size() + zombies_) return {};
     first = threads_.size();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// All threads of a process stopped, with their registers in the arena. Sleeping threads are stopped first and
-// cost the program little; running ones last, and they are released first: their hold is what a user feels.
-// Dropped without thaw(), it releases all that it holds.
+// All threads of a process stopped, with their registers in the arena. Sleeping threads are stopped
+// first and cost the program little; running ones last, and they are released first: their hold is
+// what a user feels. Dropped without thaw(), it releases all that it holds.
 #ifndef DOPPEL_SNAPSHOT_LINUX_FREEZE_H_
 #define DOPPEL_SNAPSHOT_LINUX_FREEZE_H_
 
@@ -17,7 +17,8 @@ namespace doppel {
 
 class Freeze {
  public:
-  /// Attaches to all threads, sleeping ones first. None is stopped yet. The arguments outlive the result.
+  /// Attaches to all threads, sleeping ones first. None is stopped yet. The arguments outlive the
+  /// result.
   static Result<Freeze> attach(Sys& sys, const TargetProcess& target, const CaptureArena& arena,
                                const TraceSettings& settings);
 
@@ -25,9 +26,9 @@ class Freeze {
   Freeze& operator=(Freeze&&) = delete;
   ~Freeze();
 
-  /// Stops the sleeping threads and reads their registers. A thread that does not stop within 50 ms (it sleeps
-  /// uninterruptibly, or waits for its vfork child) becomes a laggard: it would stop before it ran any code of
-  /// the program.
+  /// Stops the sleeping threads and reads their registers. A thread that does not stop within 50 ms
+  /// (it sleeps uninterruptibly, or waits for its vfork child) becomes a laggard: it would stop
+  /// before it ran any code of the program.
   Result<> stop_sleeping();
   /// Stops the running threads and those that came since, until none is new.
   Result<> stop_running();
@@ -39,12 +40,13 @@ class Freeze {
   /// Threads attached to, in the order of their stops. They stay where they are while they live.
   const std::vector<std::unique_ptr<FrozenThread>>& threads() const { return threads_; }
 
-  /// Threads that did not stop in time, still attached to. The caller lets each go when it stops, or leaves
-  /// that to the kernel, which does it when this process ends.
+  /// Threads that did not stop in time, still attached to. The caller lets each go when it stops,
+  /// or leaves that to the kernel, which does it when this process ends.
   std::vector<std::unique_ptr<FrozenThread>> take_laggards() { return std::move(laggards_); }
 
  private:
-  Freeze(Sys& sys, const TargetProcess& target, const CaptureArena& arena, const TraceSettings& settings)
+  Freeze(Sys& sys, const TargetProcess& target, const CaptureArena& arena,
+         const TraceSettings& settings)
       : sys_(&sys), target_(&target), arena_(&arena), settings_(&settings) {}
 
   Result<bool> attach_new(bool order_at_once);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/frozen_thread.h>
+#include <elf.h>
 
 #include <algorithm>
 #include <cstring>
-#include <elf.h>
 #include <string>
 #include <string_view>
 
+#include <snapshot/linux/frozen_thread.h>
 #include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/restart.h>
 
@@ -65,7 +65,8 @@ Result<> FrozenThread::collect(std::uint64_t deadline_ns) {
   if (!tracee_.stopped()) return {};
   const Stop& stop = tracee_.stop();
   if (stop.kind == StopKind::exec) {
-    return fail(Errc::cancelled, "stop threads: it runs another program now", std::to_string(tid()));
+    return fail(Errc::cancelled, "stop threads: it runs another program now",
+                std::to_string(tid()));
   }
   // A signal may have stopped it at any time since it was attached to.
   if (stop.kind == StopKind::signal) ordered_ns_ = std::min(ordered_ns_, attached_ns_);

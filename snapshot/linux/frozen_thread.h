@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One thread of the target that is to be held: attached to, ordered to stop, read, and released as if nothing
-// had been. It keeps what must be known before the stop to hide it afterwards.
+// One thread of the target that is to be held: attached to, ordered to stop, read, and released as
+// if nothing had been. It keeps what must be known before the stop to hide it afterwards.
 #ifndef DOPPEL_SNAPSHOT_LINUX_FROZEN_THREAD_H_
 #define DOPPEL_SNAPSHOT_LINUX_FROZEN_THREAD_H_
 
@@ -42,12 +42,14 @@ class FrozenThread {
 
   bool ordered() const { return ordered_ns_ != 0; }
 
-  /// Notes since when it sleeps, if it is in a call whose time-out stands in a register. Before the stop.
+  /// Notes since when it sleeps, if it is in a call whose time-out stands in a register. Before the
+  /// stop.
   void note_sleep(SleepClock& clock);
   /// Orders the stop; returns at once.
   Result<> order();
-  /// Waits until `deadline_ns` for the stop and reads all registers into the record. Without a stop by then, or
-  /// when the thread is dead, nothing is read; tracee() tells. Errc::cancelled: it runs another program now.
+  /// Waits until `deadline_ns` for the stop and reads all registers into the record. Without a stop
+  /// by then, or when the thread is dead, nothing is read; tracee() tells. Errc::cancelled: it runs
+  /// another program now.
   Result<> collect(std::uint64_t deadline_ns);
   /// Lets it go on, its interrupted call taken up again. Returns how long it was held, in ns.
   Result<std::uint64_t> release();

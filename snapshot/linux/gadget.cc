@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/gadget.h>
-
 #include <linux/ptrace.h>
 
 #include <algorithm>
 #include <array>
 #include <vector>
+
+#include <snapshot/linux/gadget.h>
 
 #ifndef PTRACE_GET_RSEQ_CONFIGURATION
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
@@ -56,11 +56,13 @@ std::optional<Address> find_vdso_gadget(Sys& sys, int memory_fd, Address vdso) {
 std::optional<Address> find_own_gadget(Sys& sys, int memory_fd, const X86_64Registers& registers) {
   if (static_cast<std::int64_t>(registers.orig_rax) < 0) return std::nullopt;
   std::array<std::uint8_t, 2> bytes{};
-  if (!read_value(sys, memory_fd, registers.rip - 2, bytes) || bytes != kSyscall) return std::nullopt;
+  if (!read_value(sys, memory_fd, registers.rip - 2, bytes) || bytes != kSyscall)
+    return std::nullopt;
   return Address{registers.rip - 2};
 }
 
-bool may_be_borrowed(Sys& sys, int memory_fd, const Tracee& thread, const X86_64Registers& registers) {
+bool may_be_borrowed(Sys& sys, int memory_fd, const Tracee& thread,
+                     const X86_64Registers& registers) {
   const bool in_system_call = static_cast<std::int64_t>(registers.orig_rax) >= 0;
   RseqConfiguration configuration{};
   const long got = sys.ptrace(PTRACE_GET_RSEQ_CONFIGURATION, thread.tid(),

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/linux_backend.h>
-
+#include <elf.h>
 #include <sys/ptrace.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <elf.h>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +11,7 @@
 #include <snapshot/linux/clone_memory.h>
 #include <snapshot/linux/describe.h>
 #include <snapshot/linux/handle_scan.h>
+#include <snapshot/linux/linux_backend.h>
 #include <snapshot/linux/module_scan.h>
 #include <snapshot/linux/planner.h>
 #include <snapshot/linux/preflight.h>
@@ -23,12 +22,14 @@
 namespace doppel {
 namespace {
 
-/// A program that runs another program, or starts threads faster than room was made for, in the very moment of
-/// the stop: tried again so often.
+/// A program that runs another program, or starts threads faster than room was made for, in the
+/// very moment of the stop: tried again so often.
 constexpr int kMostAttempts = 10;
 constexpr std::size_t kStackBytes = 64 << 10;
 
-bool lacks_in_clone(const Region& region) { return region.traits.dont_fork; }
+bool lacks_in_clone(const Region& region) {
+  return region.traits.dont_fork;
+}
 
 /// Whether a region is to be read in the stop.
 bool wanted_in_stop(const Region& region, const CaptureRequest& request) {
@@ -45,11 +46,13 @@ SnapshotOrders make_orders(const Preflight& facts, const std::vector<AuxEntry>& 
     orders.settings.options |= PTRACE_O_SUSPEND_SECCOMP;
   }
   orders.settings.shadow_stacks = facts.status.shadow_stack();
-  constexpr std::uint64_t kRawIo = 1ull << 17;  // CAP_SYS_RAWIO: without it there are no I/O bitmaps
+  constexpr std::uint64_t kRawIo = 1ull
+                                   << 17;  // CAP_SYS_RAWIO: without it there are no I/O bitmaps
   orders.settings.io_bitmaps = (facts.status.capabilities_permitted & kRawIo) != 0;
   orders.vdso = {find_aux(auxv, AT_SYSINFO_EHDR).value_or(0)};
   orders.clone = clone;
-  orders.read_maps = clone && std::any_of(facts.regions.begin(), facts.regions.end(), lacks_in_clone);
+  orders.read_maps =
+      clone && std::any_of(facts.regions.begin(), facts.regions.end(), lacks_in_clone);
   orders.stack_bytes = clone ? 0 : kStackBytes;
   return orders;
 }
@@ -85,8 +88,9 @@ Result<Snapshot> LinuxBackend::capture(const CaptureRequest& request) {
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     if (request.stop.stop_requested()) return fail(Errc::cancelled, "capture");
     Result<Snapshot> snapshot = capture_once(request, attempt);
-    const bool again = !snapshot && (snapshot.error().code == Errc::cancelled ||
-                                     (snapshot.error().code == Errc::limit && snapshot.error().os == EAGAIN));
+    const bool again =
+        !snapshot && (snapshot.error().code == Errc::cancelled ||
+                      (snapshot.error().code == Errc::limit && snapshot.error().os == EAGAIN));
     if (!again || request.stop.stop_requested()) return snapshot;
     last = std::move(snapshot.error());
   }
@@ -99,8 +103,8 @@ Result<Snapshot> LinuxBackend::capture_once(const CaptureRequest& request, int a
   const ProcDir process = DOPPEL_TRY(ProcDir::open(sys_, request.target));
 
   // Look, and foretell. Nothing of the target is touched yet.
-  const Preflight facts =
-      preflight(sys_, process, {.force_undumpable = request.force_undumpable, .shared = request.shared});
+  const Preflight facts = preflight(
+      sys_, process, {.force_undumpable = request.force_undumpable, .shared = request.shared});
   const StopPlan plan = DOPPEL_TRY(plan_stop(facts, request));
   ProcessImage image;
   DOPPEL_TRY(describe_target(sys_, process, image));
@@ -117,7 +121,8 @@ Result<Snapshot> LinuxBackend::capture_once(const CaptureRequest& request, int a
   arena.populate(static_cast<std::size_t>(std::max<std::int64_t>(facts.status.threads, 1)));
   std::uint64_t offset = 0;
   for (const AddressRange& range : copies) {
-    arena.copy_records()[arena.header().copy_count++] = {.range = range, .offset = offset, .copied = 0};
+    arena.copy_records()[arena.header().copy_count++] = {
+        .range = range, .offset = offset, .copied = 0};
     offset += range.size;
   }
 
@@ -155,7 +160,8 @@ Result<Snapshot> LinuxBackend::capture_once(const CaptureRequest& request, int a
   if (Result<std::vector<Handle>> handles = scan_handles(process)) {
     image.handles = std::move(*handles);
   } else {
-    image.omissions.push_back({.what = "handles", .range = {}, .why = "the descriptors could not be listed"});
+    image.omissions.push_back(
+        {.what = "handles", .range = {}, .why = "the descriptors could not be listed"});
   }
   auto memory = std::make_unique<CloneMemory>(std::move(capture), std::move(parts), ended_);
   image.modules = scan_modules(image.regions, *memory);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/pagemap.h>
-
 #include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
+
+#include <snapshot/linux/pagemap.h>
 
 namespace doppel {
 namespace {
@@ -42,7 +42,8 @@ void append(std::vector<PageRun>& runs, AddressRange range, PageRun::Kind kind) 
 }
 
 /// Errc::unsupported: no such ioctl, or not with these categories.
-Result<std::vector<PageRun>> scan_by_ioctl(Sys& sys, int fd, AddressRange within, std::uint64_t categories) {
+Result<std::vector<PageRun>> scan_by_ioctl(Sys& sys, int fd, AddressRange within,
+                                           std::uint64_t categories) {
   std::vector<PageRun> runs;
   constexpr std::size_t kRegions = 512;
   std::array<PageRegion, kRegions> regions;
@@ -64,9 +65,9 @@ Result<std::vector<PageRun>> scan_by_ioctl(Sys& sys, int fd, AddressRange within
     DOPPEL_TRY(check(count, "scan page map"));
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const PageRegion& region = regions[i];
-      const PageRun::Kind kind = (region.categories & kPresent) != 0  ? PageRun::Kind::present
+      const PageRun::Kind kind = (region.categories & kPresent) != 0 ? PageRun::Kind::present
                                  : (region.categories & kGuard) != 0 ? PageRun::Kind::guard
-                                                                      : PageRun::Kind::swapped;
+                                                                     : PageRun::Kind::swapped;
       append(runs, {{region.start}, region.end - region.start}, kind);
     }
     if (argument.walk_end <= at) break;

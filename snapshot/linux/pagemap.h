@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which pages of a process exist: PAGEMAP_SCAN (Linux 6.7, commit 52526ca7fdb9), or the entries of
-// /proc/PID/pagemap where the kernel lacks it. A reserved terabyte costs nothing with the first and time with
-// the second; callers skip what is known to be empty.
+// /proc/PID/pagemap where the kernel lacks it. A reserved terabyte costs nothing with the first and
+// time with the second; callers skip what is known to be empty.
 #ifndef DOPPEL_SNAPSHOT_LINUX_PAGEMAP_H_
 #define DOPPEL_SNAPSHOT_LINUX_PAGEMAP_H_
 

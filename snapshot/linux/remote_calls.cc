@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/remote_calls.h>
-
 #include <string>
+
+#include <snapshot/linux/remote_calls.h>
 
 namespace doppel {
 namespace {
@@ -40,7 +40,8 @@ Result<> RemoteCalls::step(const char* what) {
       disturbed_ = false;  // the stop for a signal is as good as the one we found
       return fail(Errc::cancelled, what, std::to_string(thread_.tid()));
     }
-    // A signal to a task of our own (it was sent to the whole process group, say) means nothing: dropped.
+    // A signal to a task of our own (it was sent to the whole process group, say) means nothing:
+    // dropped.
     thread_.drop_signal();
   }
 }
@@ -86,8 +87,8 @@ Result<long> RemoteCalls::call(const RemoteCall& call) {
 Result<> RemoteCalls::finish() {
   if (of_ != Of::target || thread_.tid() == 0 || thread_.dead()) return {};
   if (entered_) {
-    // Still before the call. With number -1 the kernel skips it; with the thread's own registers it would make
-    // whatever call those name.
+    // Still before the call. With number -1 the kernel skips it; with the thread's own registers it
+    // would make whatever call those name.
     X86_64Registers skip = registers_;
     skip.rip = gadget_.value + 2;
     skip.orig_rax = ~0ull;
@@ -97,13 +98,14 @@ Result<> RemoteCalls::finish() {
   }
   DOPPEL_TRY(put_back());
   if (!disturbed_) return {};
-  // Registers as they were, and a stop inside the kernel's signal handling, as it was: only there does the
-  // kernel resolve a restart code (arch/x86/kernel/signal.c, arch_do_signal_or_restart).
+  // Registers as they were, and a stop inside the kernel's signal handling, as it was: only there
+  // does the kernel resolve a restart code (arch/x86/kernel/signal.c, arch_do_signal_or_restart).
   DOPPEL_TRY(thread_.interrupt());
   DOPPEL_TRY(thread_.resume());
   DOPPEL_TRY(thread_.wait(monotonic_ns() + 10 * kSecond));
   if (thread_.dead()) return fail(Errc::gone, "put thread back", std::to_string(thread_.tid()));
-  if (!thread_.stopped()) return fail(Errc::timeout, "put thread back", std::to_string(thread_.tid()));
+  if (!thread_.stopped())
+    return fail(Errc::timeout, "put thread back", std::to_string(thread_.tid()));
   disturbed_ = false;
   foreign_ns_ = monotonic_ns() - foreign_since_ns_;
   return {};

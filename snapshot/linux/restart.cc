@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/restart.h>
-
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+
+#include <snapshot/linux/restart.h>
 
 namespace doppel {
 namespace {
@@ -15,12 +15,13 @@ namespace {
 #define SYS_epoll_pwait2 441
 #endif
 
-// read, readv, write and writev stand here for sockets with SO_RCVTIMEO or SO_SNDTIMEO and for inotify.
+// read, readv, write and writev stand here for sockets with SO_RCVTIMEO or SO_SNDTIMEO and for
+// inotify.
 constexpr std::array<std::uint64_t, 22> kEintrCalls = {
-    SYS_epoll_wait,  SYS_epoll_pwait,      SYS_epoll_pwait2, SYS_read,          SYS_readv,
-    SYS_write,       SYS_writev,           SYS_recvfrom,     SYS_recvmsg,       SYS_recvmmsg,
-    SYS_sendto,      SYS_sendmsg,          SYS_sendmmsg,     SYS_accept,        SYS_accept4,
-    SYS_connect,     SYS_rt_sigtimedwait,  SYS_semop,        SYS_semtimedop,    SYS_io_getevents,
+    SYS_epoll_wait,    SYS_epoll_pwait,     SYS_epoll_pwait2, SYS_read,       SYS_readv,
+    SYS_write,         SYS_writev,          SYS_recvfrom,     SYS_recvmsg,    SYS_recvmmsg,
+    SYS_sendto,        SYS_sendmsg,         SYS_sendmmsg,     SYS_accept,     SYS_accept4,
+    SYS_connect,       SYS_rt_sigtimedwait, SYS_semop,        SYS_semtimedop, SYS_io_getevents,
     SYS_io_pgetevents, SYS_io_uring_enter};
 
 }  // namespace

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/settle_clone.h>
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -15,6 +13,7 @@
 #include <snapshot/linux/cgroup_parser.h>
 #include <snapshot/linux/proc_reader.h>
 #include <snapshot/linux/remote_calls.h>
+#include <snapshot/linux/settle_clone.h>
 
 namespace doppel {
 namespace {
@@ -24,7 +23,8 @@ bool write_file(Sys& sys, const std::string& path, std::string_view text) {
   return file && sys.write(file.get(), text.data(), text.size()) == static_cast<long>(text.size());
 }
 
-/// Moves the clone into our own groups, hierarchy by hierarchy. False when it shares one with the target still.
+/// Moves the clone into our own groups, hierarchy by hierarchy. False when it shares one with the
+/// target still.
 bool leave_cgroups(Sys& sys, const TargetProcess& target, pid_t clone) {
   Result<std::string> own_text = read_system_file(sys, "/proc/self/cgroup");
   Result<std::string> mount_text = read_system_file(sys, "/proc/self/mountinfo");
@@ -39,17 +39,19 @@ bool leave_cgroups(Sys& sys, const TargetProcess& target, pid_t clone) {
   for (const CgroupEntry& entry : own) {
     const auto same = [&](const CgroupEntry& other) { return other.hierarchy == entry.hierarchy; };
     const auto its = std::find_if(theirs.begin(), theirs.end(), same);
-    if (its == theirs.end() || its->path == entry.path) continue;  // we stand in the same group ourselves
+    if (its == theirs.end() || its->path == entry.path)
+      continue;  // we stand in the same group ourselves
     const std::string controller = entry.controllers.empty() ? "" : entry.controllers.front();
     const std::optional<CgroupDirectory> directory = find_cgroup(own, mounts, controller);
-    away = directory && write_file(sys, directory->path + "/cgroup.procs", std::to_string(clone)) && away;
+    away = directory && write_file(sys, directory->path + "/cgroup.procs", std::to_string(clone)) &&
+           away;
   }
   return away;
 }
 
-/// comm becomes "dump:NAME", and where permitted the command line too (PR_SET_MM needs CAP_SYS_RESOURCE in the
-/// clone). The text stands in a page of its own, so that nothing that was the target's is touched; the page
-/// goes away again unless the command line has to stay in it.
+/// comm becomes "dump:NAME", and where permitted the command line too (PR_SET_MM needs
+/// CAP_SYS_RESOURCE in the clone). The text stands in a page of its own, so that nothing that was
+/// the target's is touched; the page goes away again unless the command line has to stay in it.
 bool name_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int memory_fd,
                 std::uint64_t& page) {
   std::array<char, 64> comm{};
@@ -77,7 +79,8 @@ bool name_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int
   if (sys.pwrite(memory_fd, both.data(), both.size(), address) == static_cast<long>(both.size())) {
     Result<long> set = calls.call({.number = SYS_prctl, .a = PR_SET_NAME, .b = address});
     named = set && *set == 0;
-    // The start first: it must not lie behind the end, and this page lies below the old one on the stack.
+    // The start first: it must not lie behind the end, and this page lies below the old one on the
+    // stack.
     const std::uint64_t start = address + 16;
     Result<long> moved =
         calls.call({.number = SYS_prctl, .a = PR_SET_MM, .b = PR_SET_MM_ARG_START, .c = start});

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is done to the clone right after the target was released: it must not live or die with the service, must
-// be the first that the kernel sacrifices when memory runs out, and must explain itself in `ps`. All of it is
-// best effort: what is not permitted is skipped and said.
+// What is done to the clone right after the target was released: it must not live or die with the
+// service, must be the first that the kernel sacrifices when memory runs out, and must explain
+// itself in `ps`. All of it is best effort: what is not permitted is skipped and said.
 #ifndef DOPPEL_SNAPSHOT_LINUX_SETTLE_CLONE_H_
 #define DOPPEL_SNAPSHOT_LINUX_SETTLE_CLONE_H_
 
@@ -20,7 +20,8 @@ struct Settled {
   };
 
   std::uint32_t missed = 0;  ///< steps that could not be taken
-  std::uint64_t page = 0;    ///< address of a page that was added to the clone and is not the target's; 0: none
+  std::uint64_t page =
+      0;  ///< address of a page that was added to the clone and is not the target's; 0: none
 };
 
 /// Never fails: see Settled::missed.

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/sleep_clock.h>
-
 #include <fcntl.h>
 #include <sched.h>
 
@@ -9,6 +7,7 @@
 #include <string_view>
 
 #include <snapshot/linux/proc_parser.h>
+#include <snapshot/linux/sleep_clock.h>
 #include <snapshot/linux/stop.h>
 
 namespace doppel {
@@ -37,11 +36,12 @@ std::optional<std::int64_t> SleepClock::offset_of(int processor) {
   CPU_SET(processor, &one);
   if (sched_getaffinity(0, sizeof before, &before) == 0 &&
       sys_.sched_setaffinity(0, sizeof one, &one) >= 0) {
-    // Yielding brings our own exec_start up to date. It is read as of then, so the offset is never too small,
-    // the sleep never too long, and no call ends early.
+    // Yielding brings our own exec_start up to date. It is read as of then, so the offset is never
+    // too small, the sleep never too long, and no call ends early.
     (void)sys_.sched_yield();
     std::array<char, kSchedText> buffer;
-    const UniqueFd file(static_cast<int>(sys_.openat(AT_FDCWD, "/proc/thread-self/sched", O_RDONLY)));
+    const UniqueFd file(
+        static_cast<int>(sys_.openat(AT_FDCWD, "/proc/thread-self/sched", O_RDONLY)));
     if (file) {
       const long size = sys_.read(file.get(), buffer.data(), buffer.size());
       const std::uint64_t now = monotonic_ns();
@@ -62,13 +62,15 @@ std::optional<Sleep> SleepClock::sleep_of(const TargetProcess& target, pid_t tid
   if (!offset) return std::nullopt;
   const std::optional<ProcSched> sched = read_sched(target, tid);
   if (!sched) return std::nullopt;
-  return Sleep{sched->exec_start_ns + static_cast<std::uint64_t>(*offset), sched->voluntary_switches};
+  return Sleep{sched->exec_start_ns + static_cast<std::uint64_t>(*offset),
+               sched->voluntary_switches};
 }
 
 std::uint64_t SleepClock::slept_ms(const TargetProcess& target, pid_t tid, const Sleep& sleep) {
   const std::optional<ProcSched> sched = read_sched(target, tid);
   const std::uint64_t now = monotonic_ns();
-  // Woken once, by us, and stopped: one voluntary switch more. Any other number: a sleep of its own in between.
+  // Woken once, by us, and stopped: one voluntary switch more. Any other number: a sleep of its own
+  // in between.
   if (!sched || sched->voluntary_switches != sleep.switches + 1 || now < sleep.since_ns) return 0;
   return (now - sleep.since_ns) / 1'000'000;
 }

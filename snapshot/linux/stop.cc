@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/stop.h>
-
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -8,6 +6,8 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+
+#include <snapshot/linux/stop.h>
 
 namespace doppel {
 namespace {
@@ -17,7 +17,8 @@ constexpr std::uint64_t kSigchldMask = 1ull << (SIGCHLD - 1);
 Stop interpret(const siginfo_t& info) {
   if (info.si_pid == 0) return {};
   if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) return {StopKind::exited, 0};
-  // For a ptrace stop si_status is the whole exit_code: signal | event << 8 (kernel/exit.c, wait_task_stopped).
+  // For a ptrace stop si_status is the whole exit_code: signal | event << 8 (kernel/exit.c,
+  // wait_task_stopped).
   const int signal = info.si_status & 0x7f;
   const int event = info.si_status >> 8;
   if (event == PTRACE_EVENT_STOP) {
@@ -41,8 +42,7 @@ std::uint64_t monotonic_ns() {
 
 Result<Stop> peek_stop(Sys& sys, pid_t tid) {
   siginfo_t info{};
-  const long value =
-      sys.waitid(P_PID, tid, &info, WSTOPPED | WEXITED | WNOWAIT | WNOHANG | __WALL);
+  const long value = sys.waitid(P_PID, tid, &info, WSTOPPED | WEXITED | WNOWAIT | WNOHANG | __WALL);
   if (value < 0) {
     if (value == -ECHILD) return fail(Errc::gone, "look at thread", std::to_string(tid), ECHILD);
     return fail_errno(static_cast<int>(-value), "look at thread", std::to_string(tid));
@@ -62,10 +62,10 @@ Result<Stop> wait_stop(Sys& sys, pid_t tid, std::uint64_t deadline_ns) {
     if (stop->kind != StopKind::none) return stop;
     const std::uint64_t now = monotonic_ns();
     if (now >= deadline_ns) return Stop{};
-    // SIGCHLD is blocked: it becomes pending with each stop, so none can be missed between look and wait.
-    (void)sys.sigtimedwait(kSigchldMask,
-                           static_cast<std::int64_t>(std::min<std::uint64_t>(
-                               deadline_ns - now, 20'000'000)));
+    // SIGCHLD is blocked: it becomes pending with each stop, so none can be missed between look and
+    // wait.
+    (void)sys.sigtimedwait(kSigchldMask, static_cast<std::int64_t>(std::min<std::uint64_t>(
+                                             deadline_ns - now, 20'000'000)));
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// waitid's answer about a traced task as named cases; the only place that interprets it. A stop is looked at
-// with WNOWAIT and left unconsumed: were it consumed and the tracer killed before it passes the signal on, the
-// kernel would resume the thread without the signal (kernel/ptrace.c: exit_code is cleared by the wait).
+// waitid's answer about a traced task as named cases; the only place that interprets it. A stop is
+// looked at with WNOWAIT and left unconsumed: were it consumed and the tracer killed before it
+// passes the signal on, the kernel would resume the thread without the signal (kernel/ptrace.c:
+// exit_code is cleared by the wait).
 #ifndef DOPPEL_SNAPSHOT_LINUX_STOP_H_
 #define DOPPEL_SNAPSHOT_LINUX_STOP_H_
 
@@ -34,11 +35,12 @@ struct Stop {
 /// Nanoseconds of CLOCK_MONOTONIC.
 std::uint64_t monotonic_ns();
 
-/// Looks at the task without waiting and without consuming its state. Errc::gone when it is no tracee.
+/// Looks at the task without waiting and without consuming its state. Errc::gone when it is no
+/// tracee.
 Result<Stop> peek_stop(Sys& sys, pid_t tid);
 
-/// Waits until the task stops or dies, at most until `deadline_ns` (monotonic): then kind is none. The caller
-/// keeps SIGCHLD blocked. Reaps nothing.
+/// Waits until the task stops or dies, at most until `deadline_ns` (monotonic): then kind is none.
+/// The caller keeps SIGCHLD blocked. Reaps nothing.
 Result<Stop> wait_stop(Sys& sys, pid_t tid, std::uint64_t deadline_ns);
 
 }  // namespace doppel

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/target_process.h>
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,6 +6,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+
+#include <snapshot/linux/target_process.h>
 
 namespace doppel {
 

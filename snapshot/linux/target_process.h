@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The process to capture, held by a pidfd and by its /proc directory from the first step on: whatever happens
-// to the number afterwards, these mean that process or nothing.
+// The process to capture, held by a pidfd and by its /proc directory from the first step on:
+// whatever happens to the number afterwards, these mean that process or nothing.
 #ifndef DOPPEL_SNAPSHOT_LINUX_TARGET_PROCESS_H_
 #define DOPPEL_SNAPSHOT_LINUX_TARGET_PROCESS_H_
 

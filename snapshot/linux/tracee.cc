@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/tracee.h>
-
+#include <elf.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <cerrno>
-#include <elf.h>
 #include <utility>
 
 #include <snapshot/linux/restart.h>
+#include <snapshot/linux/tracee.h>
 
 namespace doppel {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-void* number(unsigned long value) { return reinterpret_cast<void*>(value); }
+void* number(unsigned long value) {
+  return reinterpret_cast<void*>(value);
+}
 
-/// A call that puts something back is worth a second and a third try: giving up would harm the target.
+/// A call that puts something back is worth a second and a third try: giving up would harm the
+/// target.
 template <class Call>
 long persist(Call call) {
   long value = call();
@@ -34,7 +36,9 @@ Result<Tracee> Tracee::seize(Sys& sys, pid_t tid, unsigned long options) {
   return Tracee(sys, tid);
 }
 
-Tracee Tracee::adopt(Sys& sys, pid_t tid) { return Tracee(sys, tid); }
+Tracee Tracee::adopt(Sys& sys, pid_t tid) {
+  return Tracee(sys, tid);
+}
 
 Tracee::Tracee(Tracee&& other) noexcept
     : sys_(other.sys_), tid_(std::exchange(other.tid_, 0)), stop_(other.stop_) {}
@@ -53,8 +57,8 @@ Tracee::~Tracee() {
     return;
   }
   if (!stopped()) {
-    // Only a stopped thread can be detached. A stop that was ordered comes within microseconds, unless the
-    // thread sleeps uninterruptibly: then it stays traced until this process ends.
+    // Only a stopped thread can be detached. A stop that was ordered comes within microseconds,
+    // unless the thread sleeps uninterruptibly: then it stays traced until this process ends.
     (void)interrupt();
     (void)wait(monotonic_ns() + kSecond / 20);
     if (dead()) {
@@ -74,7 +78,8 @@ Result<> Tracee::interrupt() {
 Result<> Tracee::wait(std::uint64_t deadline_ns) {
   Result<Stop> stop = wait_stop(*sys_, tid_, deadline_ns);
   if (!stop) {
-    // No tracee of ours any more: an exec by another thread took its id, or it was reaped with its process.
+    // No tracee of ours any more: an exec by another thread took its id, or it was reaped with its
+    // process.
     if (stop.error().code == Errc::gone) {
       stop_ = {StopKind::exited, 0};
       return {};
@@ -95,8 +100,8 @@ Result<> Tracee::get_registers(X86_64Registers& to) const {
 Result<> Tracee::set_registers(const X86_64Registers& from) {
   X86_64Registers copy = from;
   iovec vector{&copy, sizeof copy};
-  const long value = persist(
-      [&] { return sys_->ptrace(PTRACE_SETREGSET, tid_, number(NT_PRSTATUS), &vector); });
+  const long value =
+      persist([&] { return sys_->ptrace(PTRACE_SETREGSET, tid_, number(NT_PRSTATUS), &vector); });
   DOPPEL_TRY(check(value, "set registers of thread", std::to_string(tid_)));
   return {};
 }
@@ -120,7 +125,8 @@ Result<> Tracee::set_options(unsigned long options) {
 
 Result<pid_t> Tracee::new_task() const {
   unsigned long message = 0;
-  const long value = persist([&] { return sys_->ptrace(PTRACE_GETEVENTMSG, tid_, nullptr, &message); });
+  const long value =
+      persist([&] { return sys_->ptrace(PTRACE_GETEVENTMSG, tid_, nullptr, &message); });
   DOPPEL_TRY(check(value, "learn id of new task", std::to_string(tid_)));
   return static_cast<pid_t>(message);
 }
@@ -176,9 +182,10 @@ void Tracee::reap() {
 }
 
 Result<> Tracee::release(const SignalDispositions& dispositions, const X86_64Registers& registers) {
-  const bool harmless = stop_.kind == StopKind::trap ||
-                        (stop_.kind == StopKind::signal &&
-                         signal_has_no_effect(stop_.signal, dispositions.ignored, dispositions.caught));
+  const bool harmless =
+      stop_.kind == StopKind::trap ||
+      (stop_.kind == StopKind::signal &&
+       signal_has_no_effect(stop_.signal, dispositions.ignored, dispositions.caught));
   if (!harmless || !wants_rewind(registers)) return detach();
   return release_rewound(dispositions, registers, rewound(registers));
 }
@@ -186,8 +193,9 @@ Result<> Tracee::release(const SignalDispositions& dispositions, const X86_64Reg
 Result<> Tracee::release_rewound(const SignalDispositions& dispositions,
                                  const X86_64Registers& registers,
                                  const X86_64Registers& rewound_registers) {
-  // The thread is let run up to the entry of the call, not simply detached: a signal that arrives meanwhile must
-  // find the EINTR that it would have caused, or a loop around epoll_pwait would sleep over it.
+  // The thread is let run up to the entry of the call, not simply detached: a signal that arrives
+  // meanwhile must find the EINTR that it would have caused, or a loop around epoll_pwait would
+  // sleep over it.
   Result<> set = set_registers(rewound_registers);
   if (!set) {
     (void)detach();
@@ -205,7 +213,8 @@ Result<> Tracee::release_rewound(const SignalDispositions& dispositions,
     return {};
   }
   if (!stopped()) {
-    // It neither entered nor stopped within a second: starved of the processor. Order a stop and let go.
+    // It neither entered nor stopped within a second: starved of the processor. Order a stop and
+    // let go.
     DOPPEL_TRY(interrupt());
     DOPPEL_TRY(wait(monotonic_ns() + 10 * kSecond));
     if (dead()) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One traced thread: seized, ordered to stop, looked at, released. The owner exists from the moment the seize
-// succeeds, so that no later failure can leave the thread behind; dropped without release() it is released all
-// the same, as well as the kernel allows.
+// One traced thread: seized, ordered to stop, looked at, released. The owner exists from the moment
+// the seize succeeds, so that no later failure can leave the thread behind; dropped without
+// release() it is released all the same, as well as the kernel allows.
 #ifndef DOPPEL_SNAPSHOT_LINUX_TRACEE_H_
 #define DOPPEL_SNAPSHOT_LINUX_TRACEE_H_
 
@@ -18,7 +18,8 @@
 
 namespace doppel {
 
-/// What the process does with signals: bit n-1 for signal n. Needed to tell a signal that changes nothing.
+/// What the process does with signals: bit n-1 for signal n. Needed to tell a signal that changes
+/// nothing.
 struct SignalDispositions {
   std::uint64_t ignored = 0;
   std::uint64_t caught = 0;
@@ -45,8 +46,8 @@ class Tracee {
 
   /// Orders the thread to stop; returns at once.
   Result<> interrupt();
-  /// Waits for a stop until `deadline_ns`; stop().kind is none afterwards when it did not come. The death of the
-  /// thread is not an error: dead() tells.
+  /// Waits for a stop until `deadline_ns`; stop().kind is none afterwards when it did not come. The
+  /// death of the thread is not an error: dead() tells.
   Result<> wait(std::uint64_t deadline_ns);
 
   Result<> get_registers(X86_64Registers& to) const;
@@ -59,7 +60,8 @@ class Tracee {
   /// The record of the signal that the thread is stopped for.
   Result<> get_siginfo(siginfo_t& to) const;
 
-  /// Forgets the signal that the thread is stopped for: the next call that resumes it does not pass it on.
+  /// Forgets the signal that the thread is stopped for: the next call that resumes it does not pass
+  /// it on.
   void drop_signal() { stop_ = {StopKind::trap, 0}; }
 
   /// Lets the thread run to the next entry or exit of a system call (or any other stop).
@@ -67,9 +69,10 @@ class Tracee {
   /// Lets the thread run on, still traced. The signal it stopped for, if any, is passed on.
   Result<> resume();
 
-  /// Stopped -> untraced, running, its signal passed on. A call that this stop interrupted with EINTR is begun
-  /// again (`rewind`: registers from rewound(), perhaps with a shorter time-out); a signal that arrives in that
-  /// moment wins: the registers are put back and the signal is delivered. Death on the way is no error.
+  /// Stopped -> untraced, running, its signal passed on. A call that this stop interrupted with
+  /// EINTR is begun again (`rewind`: registers from rewound(), perhaps with a shorter time-out); a
+  /// signal that arrives in that moment wins: the registers are put back and the signal is
+  /// delivered. Death on the way is no error.
   Result<> release(const SignalDispositions& dispositions, const X86_64Registers& registers);
   Result<> release_rewound(const SignalDispositions& dispositions, const X86_64Registers& registers,
                            const X86_64Registers& rewound_registers);
@@ -77,6 +80,7 @@ class Tracee {
   Result<> detach();
   /// Consumes the death of a dead thread, so that its process can go.
   void reap();
+
   /// Gives up ownership: the kernel lets the thread go when this process ends.
   void abandon() { tid_ = 0; }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/tracer_messages.h>
-
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
+
+#include <snapshot/linux/tracer_messages.h>
 
 namespace doppel {
 namespace {
@@ -33,11 +33,12 @@ TracerReply TracerReply::of(const Result<>& result) {
 
 Result<> TracerReply::result() const {
   if (ok) return {};
-  return fail(Error{.code = code, .os = os, .step = step, .subject = subject, .file = file, .line = line});
+  return fail(
+      Error{.code = code, .os = os, .step = step, .subject = subject, .file = file, .line = line});
 }
 
-Result<> send_packet(Sys& sys, int socket, std::span<const std::byte> bytes, std::span<const int> fds,
-                     bool wait) {
+Result<> send_packet(Sys& sys, int socket, std::span<const std::byte> bytes,
+                     std::span<const int> fds, bool wait) {
   iovec vector{const_cast<std::byte*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(kMostFds * sizeof(int))] = {};
   msghdr message{};

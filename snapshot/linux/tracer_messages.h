@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the capturing process and its tracer say to each other over a SOCK_SEQPACKET pair: one message a packet.
-// Both are the same program image (fork without exec), so a step literal may travel as a pointer.
+// What the capturing process and its tracer say to each other over a SOCK_SEQPACKET pair: one
+// message a packet. Both are the same program image (fork without exec), so a step literal may
+// travel as a pointer.
 #ifndef DOPPEL_SNAPSHOT_LINUX_TRACER_MESSAGES_H_
 #define DOPPEL_SNAPSHOT_LINUX_TRACER_MESSAGES_H_
 
@@ -39,9 +40,10 @@ struct TracerReply {
   Result<> result() const;
 };
 
-/// Sends one packet, with descriptors. `wait` false: Errc::limit at once when the peer's queue is full.
-Result<> send_packet(Sys& sys, int socket, std::span<const std::byte> bytes, std::span<const int> fds = {},
-                     bool wait = true);
+/// Sends one packet, with descriptors. `wait` false: Errc::limit at once when the peer's queue is
+/// full.
+Result<> send_packet(Sys& sys, int socket, std::span<const std::byte> bytes,
+                     std::span<const int> fds = {}, bool wait = true);
 
 /// Receives one packet into `bytes` and returns its size; 0: the peer is gone.
 Result<std::size_t> receive_packet(Sys& sys, int socket, std::span<std::byte> bytes,

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/linux/tracer_process.h>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -19,6 +17,7 @@
 #include <snapshot/linux/remote_calls.h>
 #include <snapshot/linux/settle_clone.h>
 #include <snapshot/linux/tracer_messages.h>
+#include <snapshot/linux/tracer_process.h>
 
 namespace doppel {
 namespace {
@@ -28,8 +27,8 @@ constexpr std::size_t kFiles = 6;  // of CloneFiles, in this order
 /// The life of the tracer, in its own process.
 class Tracer {
  public:
-  Tracer(Sys& sys, const TargetProcess& target, const CaptureArena& arena, const SnapshotOrders& orders,
-         int socket)
+  Tracer(Sys& sys, const TargetProcess& target, const CaptureArena& arena,
+         const SnapshotOrders& orders, int socket)
       : sys_(sys), target_(target), arena_(arena), orders_(orders), socket_(socket) {}
 
   void stand_apart();
@@ -52,16 +51,16 @@ class Tracer {
   TakenSnapshot taken_;
 };
 
-/// Nothing that ends the capturing process, or a terminal, may end this one; and nothing of the capturing
-/// process stays open in it.
+/// Nothing that ends the capturing process, or a terminal, may end this one; and nothing of the
+/// capturing process stays open in it.
 void Tracer::stand_apart() {
   (void)sys_.setsid();
   (void)sys_.prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("doppel-tracer"));
   // An ignored SIGCHLD would not tell of stops.
   (void)std::signal(SIGCHLD, SIG_DFL);
-  std::array<unsigned, 4> keep = {static_cast<unsigned>(socket_), static_cast<unsigned>(target_.pidfd()),
-                                  static_cast<unsigned>(target_.directory()),
-                                  static_cast<unsigned>(target_.tasks())};
+  std::array<unsigned, 4> keep = {
+      static_cast<unsigned>(socket_), static_cast<unsigned>(target_.pidfd()),
+      static_cast<unsigned>(target_.directory()), static_cast<unsigned>(target_.tasks())};
   std::sort(keep.begin(), keep.end());
   unsigned next = 0;
   for (const unsigned fd : keep) {
@@ -69,11 +68,13 @@ void Tracer::stand_apart() {
     next = fd + 1;
   }
   (void)sys_.close_range(next, ~0u, 0);
-  // Not swapped out, not chosen when memory runs out, first on the processor: while it works, threads wait.
-  // Each is best effort. ONFAULT: lock what is used, do not fill what is only reserved.
+  // Not swapped out, not chosen when memory runs out, first on the processor: while it works,
+  // threads wait. Each is best effort. ONFAULT: lock what is used, do not fill what is only
+  // reserved.
   (void)sys_.invoke(SYS_mlockall, MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
   (void)sys_.invoke(SYS_setpriority, PRIO_PROCESS, 0, -20);
-  const UniqueFd score(static_cast<int>(sys_.openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY)));
+  const UniqueFd score(
+      static_cast<int>(sys_.openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY)));
   if (score) (void)sys_.write(score.get(), "-1000", 5);
 }
 
@@ -96,14 +97,16 @@ Result<> Tracer::take() {
   const std::string their = "/proc/" + std::to_string(target_.pid());
   const std::string own =
       taken_.clone ? "/proc/" + std::to_string(taken_.clone->tracee.tid()) : their;
-  const std::array<std::string, kFiles> paths = {own + "/mem",   own + "/pagemap",   own + "/maps",
-                                                 own + "/smaps", their + "/mem", their + "/pagemap"};
+  const std::array<std::string, kFiles> paths = {own + "/mem",   own + "/pagemap",
+                                                 own + "/maps",  own + "/smaps",
+                                                 their + "/mem", their + "/pagemap"};
   std::array<UniqueFd, kFiles> files;
   std::array<int, kFiles> fds{};
   for (std::size_t i = 0; i < kFiles; ++i) {
     // Only the clone's memory is ever written: its name goes into a page of its own.
     const int flags = i == 0 && taken_.clone ? O_RDWR : O_RDONLY;
-    const long fd = DOPPEL_TRY(check(sys_.openat(AT_FDCWD, paths[i].c_str(), flags), "open", paths[i]));
+    const long fd =
+        DOPPEL_TRY(check(sys_.openat(AT_FDCWD, paths[i].c_str(), flags), "open", paths[i]));
     files[i].reset(static_cast<int>(fd));
     fds[i] = files[i].get();
   }
@@ -120,7 +123,8 @@ void Tracer::release(const TracerRequest& request) {
   if (!taken_.clone) return;
   RemoteCalls calls(taken_.clone->tracee, taken_.clone->registers, taken_.clone->gadget,
                     RemoteCalls::Of::ours);
-  for (std::uint32_t i = 0; i < std::min<std::size_t>(request.count, TracerRequest::kMostRanges); ++i) {
+  for (std::uint32_t i = 0; i < std::min<std::size_t>(request.count, TracerRequest::kMostRanges);
+       ++i) {
     // A sealed or locked mapping refuses: then it just stays.
     (void)calls.call({.number = SYS_madvise,
                       .a = request.ranges[i].begin.value,
@@ -190,7 +194,9 @@ Result<std::unique_ptr<TracerProcess>> TracerProcess::start(Sys& sys, const Targ
   return process;
 }
 
-TracerProcess::~TracerProcess() { (void)finish(); }
+TracerProcess::~TracerProcess() {
+  (void)finish();
+}
 
 Result<> TracerProcess::launch(bool repair) {
   int pair[2] = {-1, -1};
@@ -251,7 +257,8 @@ void TracerProcess::release(std::span<const AddressRange> ranges) {
     request.count = static_cast<std::uint32_t>(std::min(ranges.size(), TracerRequest::kMostRanges));
     std::copy_n(ranges.begin(), request.count, request.ranges);
     ranges = ranges.subspan(request.count);
-    // A tracer that is busy is not waited for: these pages are given back a little later, with the clone.
+    // A tracer that is busy is not waited for: these pages are given back a little later, with the
+    // clone.
     if (!send_packet(sys_, socket_.get(), std::as_bytes(std::span(&request, 1)), {}, false)) return;
   }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The short-lived process of our own that does all tracing. It stands apart - own session, signals blocked,
-// memory locked, nothing open but what it needs - so that Ctrl-C or SIGKILL of the capturing process leaves it
-// alive: it then puts the target right, removes the clone and ends. When it is the one that is killed, the
-// kernel lets the target's threads go and kills the clone, and the capturing process starts another to collect
-// what is left.
+// The short-lived process of our own that does all tracing. It stands apart - own session, signals
+// blocked, memory locked, nothing open but what it needs - so that Ctrl-C or SIGKILL of the
+// capturing process leaves it alive: it then puts the target right, removes the clone and ends.
+// When it is the one that is killed, the kernel lets the target's threads go and kills the clone,
+// and the capturing process starts another to collect what is left.
 #ifndef DOPPEL_SNAPSHOT_LINUX_TRACER_PROCESS_H_
 #define DOPPEL_SNAPSHOT_LINUX_TRACER_PROCESS_H_
 
@@ -22,8 +22,8 @@
 
 namespace doppel {
 
-/// Files of the clone (of the target itself, without a clone) and of the target, opened by the tracer: under Yama's scope 1 only
-/// the tracer may.
+/// Files of the clone (of the target itself, without a clone) and of the target, opened by the
+/// tracer: under Yama's scope 1 only the tracer may.
 struct CloneFiles {
   UniqueFd memory;
   UniqueFd pagemap;
@@ -35,8 +35,8 @@ struct CloneFiles {
 
 class TracerProcess {
  public:
-  /// Starts the tracer, which takes the snapshot; returns when the target runs again. What was found stands in
-  /// `arena`. The arguments outlive the result.
+  /// Starts the tracer, which takes the snapshot; returns when the target runs again. What was
+  /// found stands in `arena`. The arguments outlive the result.
   static Result<std::unique_ptr<TracerProcess>> start(Sys& sys, const TargetProcess& target,
                                                       const CaptureArena& arena,
                                                       const SnapshotOrders& orders);
@@ -52,7 +52,8 @@ class TracerProcess {
 
   /// The clone is to give these pages back. Returns at once; done soon. Not thread-safe.
   void release(std::span<const AddressRange> ranges);
-  /// Ends the clone and the tracer. Errc::timeout: something is left in the target; the subject says what.
+  /// Ends the clone and the tracer. Errc::timeout: something is left in the target; the subject
+  /// says what.
   Result<> finish();
 
  private:
