@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -227,6 +229,20 @@ TEST(arguments, help_tells_of_every_option_and_of_no_other) {
     for (const std::string& name : known) EXPECT_THAT(told, testing::Contains(name)) << verb;
     for (const std::string& name : told) EXPECT_THAT(known, testing::Contains(name)) << verb;
   }
+}
+
+TEST(arguments, the_manual_tells_of_every_option_and_of_no_other) {
+  std::ifstream file(DOPPEL_MANUAL);
+  const std::string manual(std::istreambuf_iterator<char>(file), {});
+  ASSERT_FALSE(manual.empty());
+  const std::vector<std::string> told = options_in(manual);
+  std::vector<std::string> known = option_names("");
+  for (const std::string_view verb : verbs()) {
+    EXPECT_THAT(manual, HasSubstr("doppel " + std::string(verb)));
+    for (const std::string& name : option_names(verb)) known.push_back(name);
+  }
+  for (const std::string& name : known) EXPECT_THAT(told, testing::Contains(name));
+  for (const std::string& name : told) EXPECT_THAT(known, testing::Contains(name));
 }
 
 TEST(arguments, help_fits_a_terminal) {
