@@ -76,6 +76,31 @@ void judge_threads(Sys& sys, Preflight& out) {
   }
 }
 
+Result<ThreadFacts> read_thread(const ProcDir& process, pid_t id) {
+  const ProcDir task = DOPPEL_TRY(process.task(id));
+  const std::string text = DOPPEL_TRY(task.read_text("status"));
+  ProcStatus status = DOPPEL_TRY(parse_status(text));
+  ThreadFacts thread{.id = id,
+                     .name = std::move(status.name),
+                     .state = status.state,
+                     .seccomp = status.seccomp,
+                     .tracer = status.tracer,
+                     .signals_blocked = status.signals_blocked,
+                     .syscall = {},
+                     .in_vfork = false};
+  if (const auto call = task.read_text("syscall")) {
+    if (const auto parsed = parse_syscall(*call)) thread.syscall = *parsed;
+  }
+  if (thread.state == 'D' && thread.syscall) {
+    // The flags of clone3 lie in the target's memory; posix_spawn of glibc uses clone3 since 2.38
+    // and clone before.
+    const std::int64_t number = thread.syscall->number;
+    thread.in_vfork = number == SYS_vfork || number == SYS_clone3 ||
+                      (number == SYS_clone && (thread.syscall->arguments[0] & kCloneVfork) != 0);
+  }
+  return thread;
+}
+
 }  // namespace
 
 void check_threads(Sys& sys, const ProcDir& process, Preflight& out) {
@@ -88,32 +113,20 @@ void check_threads(Sys& sys, const ProcDir& process, Preflight& out) {
     }
     return;
   }
+  std::optional<Error> trouble;
   for (const pid_t id : *ids) {
-    const auto task = process.task(id);
-    if (!task) continue;  // ended meanwhile
-    const auto text = task->read_text("status");
-    if (!text) continue;
-    auto status = parse_status(*text);
-    if (!status) continue;
-    ThreadFacts thread{.id = id,
-                       .name = std::move(status->name),
-                       .state = status->state,
-                       .seccomp = status->seccomp,
-                       .tracer = status->tracer,
-                       .signals_blocked = status->signals_blocked,
-                       .syscall = {},
-                       .in_vfork = false};
-    if (const auto call = task->read_text("syscall")) {
-      if (const auto parsed = parse_syscall(*call)) thread.syscall = *parsed;
+    auto thread = read_thread(process, id);
+    if (thread) {
+      out.threads.push_back(std::move(*thread));
+    } else if (thread.error().code != Errc::gone) {  // one that ended meanwhile is none
+      trouble = std::move(thread.error());
     }
-    if (thread.state == 'D' && thread.syscall) {
-      // The flags of clone3 lie in the target's memory; posix_spawn of glibc uses clone3 since 2.38
-      // and clone before.
-      const std::int64_t number = thread.syscall->number;
-      thread.in_vfork = number == SYS_vfork || number == SYS_clone3 ||
-                        (number == SYS_clone && (thread.syscall->arguments[0] & kCloneVfork) != 0);
-    }
-    out.threads.push_back(std::move(thread));
+  }
+  if (trouble) {
+    add_unknown(out.gates, "not all of its threads are known", *trouble,
+                Severity::forbids_injection);
+  } else if (out.threads.empty()) {
+    add_gone(out);
   }
   judge_threads(sys, out);
 }

@@ -5,12 +5,17 @@
 #ifndef DOPPEL_TESTS_UNIT_SNAPSHOT_LINUX_CHILD_PROCESS_H_
 #define DOPPEL_TESTS_UNIT_SNAPSHOT_LINUX_CHILD_PROCESS_H_
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace doppel {
@@ -35,6 +40,7 @@ class ChildProcess {
     char answer = 0;
     ready_ = pid_ > 0 && ::read(ready[0], &answer, 1) == 1 && answer == 'y';
     ::close(ready[0]);
+    if (ready_) wait_until_asleep();
   }
 
   ChildProcess(const ChildProcess&) = delete;
@@ -61,6 +67,20 @@ class ChildProcess {
   }
 
  private:
+  /// It says "ready" and then goes to sleep: until it does, it would show as running.
+  void wait_until_asleep() const {
+    const std::string path = "/proc/" + std::to_string(pid_) + "/syscall";
+    const std::string asleep = std::to_string(SYS_pause) + " ";
+    char text[8] = {};
+    do {
+      const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+      const ssize_t got = fd < 0 ? -1 : ::read(fd, text, sizeof text - 1);
+      if (fd >= 0) ::close(fd);
+      if (got <= 0) return;  // not ours to see
+      ::sched_yield();
+    } while (!std::string_view(text).starts_with(asleep));
+  }
+
   pid_t pid_ = 0;
   bool ready_ = false;
 };
