@@ -132,8 +132,9 @@ std::string yama_reason(int scope) {
 std::string security_label(const ProcDir& process) {
   const auto label = process.read_text("attr/current");
   if (!label) return {};
-  std::string_view text = text::trim(*label);
-  while (text.ends_with('\0')) text.remove_suffix(1);
+  // AppArmor ends it with a newline, SELinux with a zero byte.
+  std::string_view text = *label;
+  while (text.ends_with('\0') || text.ends_with('\n')) text.remove_suffix(1);
   return std::string(text);
 }
 
