@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/procfs.h>
 
 #include <cinttypes>
@@ -37,10 +38,11 @@ class Sleeper {
  public:
   Sleeper() : pid_(::fork()) {
     if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // goes with a test that dies
       ::execl(kProgram, "sleep", "1000", nullptr);
       ::_exit(127);
     }
-    // Until it sleeps in the system call: the kernel's own word for where it is.
+    // Until the program runs and has nothing left to do: the kernel's own word for it.
     while (pid_ > 0 && !sleeps()) std::this_thread::yield();
   }
 
@@ -60,7 +62,7 @@ class Sleeper {
   }
 
  private:
-  bool sleeps() const { return read("syscall").starts_with("230 "); }  // clock_nanosleep
+  bool sleeps() const { return read("stat").find("(sleep) S ") != std::string::npos; }
 
   pid_t pid_;
 };
@@ -112,11 +114,12 @@ ProcessImage rebuild(const CoreView& gcore, const Sleeper& process, const std::s
       std::memcpy(static_cast<void*>(&builder.image().threads.back().registers.general),
                   &status.pr_reg, sizeof status.pr_reg);
     }
+    if (note.type == NT_AUXV) builder.verbatim("auxv", copy(note.descriptor));
+    if (builder.image().threads.empty()) continue;  // gcore puts NT_PRPSINFO first
     CpuContext& registers = builder.image().threads.back().registers;
     if (note.owner == "CORE" && note.type == NT_PRFPREG) registers.fxsave = copy(note.descriptor);
     if (note.owner == "LINUX" && note.type == NT_X86_XSTATE)
       registers.xsave = copy(note.descriptor);
-    if (note.type == NT_AUXV) builder.verbatim("auxv", copy(note.descriptor));
   }
   std::istringstream lines(maps);
   for (std::string line; std::getline(lines, line);) {
