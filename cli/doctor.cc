@@ -9,6 +9,7 @@
 #include <cli/process_table.h>
 #include <cli/render/doctor.h>
 #include <cli/render/json.h>
+#include <snapshot/linux/planner.h>
 #include <snapshot/linux/preflight.h>
 
 namespace doppel {
@@ -31,8 +32,15 @@ Diagnosis diagnose(const Preflight& preflight) {
   diagnosis.gates = preflight.gates;
   diagnosis.exit = doctor_exit(preflight);
   if (refusal(preflight, Engine::automatic)) return diagnosis;
-  const bool clone = chosen_engine(preflight, Engine::automatic) == Engine::clone;
-  diagnosis.engine = clone ? "clone" : "direct";
+  CaptureRequest request;
+  request.target = preflight.pid;
+  const Result<StopPlan> plan = plan_stop(preflight, request);
+  if (!plan) return diagnosis;
+  diagnosis.engine = plan->engine == Engine::clone ? "clone" : "direct";
+  if (plan->attach) {
+    diagnosis.predicted_pause =
+        std::chrono::microseconds(static_cast<std::int64_t>(plan->predicted_pause_us));
+  }
   return diagnosis;
 }
 

@@ -26,6 +26,18 @@ std::string cause_text(const Error& error) {
   return error.os != 0 ? errno_text(error.os) : std::string();
 }
 
+bool is_step(const Error& error, std::string_view step) {
+  return step == error.step;
+}
+
+/// A gate that the engine met: its one line is the subject (planner.h).
+Message preflight_sentence(const Error& error) {
+  ExitCode exit = ExitCode::failed;
+  if (error.code == Errc::gone) exit = ExitCode::no_such_process;
+  if (error.code == Errc::denied) exit = ExitCode::not_permitted;
+  return {.exit = exit, .what = printable(error.subject), .why = "", .next = ""};
+}
+
 std::string directory_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   if (slash == path.npos) return "the current directory";
@@ -44,6 +56,13 @@ Message capture_sentence(const Error& error, std::int32_t pid, std::string_view 
   const std::string process = process_text(pid, comm);
   const std::string step = step_text(error);
   const std::string cause = cause_text(error);
+  if (is_step(error, "preflight")) return preflight_sentence(error);
+  if (is_step(error, "keep the pause short")) {
+    return {.exit = ExitCode::failed,
+            .what = "the pause would be longer than --max-pause",
+            .why = printable(error.subject),
+            .next = fmt::format("{} was not touched", process)};
+  }
   switch (error.code) {
     case Errc::gone:
       return {.exit = ExitCode::no_such_process,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <cli/arguments.h>
+#include <cli/capture.h>
 #include <cli/console.h>
 #include <cli/doctor.h>
 
@@ -23,14 +24,9 @@ ExitCode run(const Command& command) {
   if (const auto* asked = std::get_if<Say>(&command)) return say(asked->text);
   if (const auto* options = std::get_if<DoctorOptions>(&command))
     return doctor_command(*options, Console(options->color), Sys::real());
-  const Console console(ColorChoice::automatic);
-  if (std::holds_alternative<CaptureOptions>(command)) {
-    return console.complain({.exit = ExitCode::failed,
-                             .what = "this build has no capture engine yet",
-                             .why = "",
-                             .next = ""});
-  }
-  return console.complain(std::get<Message>(command));
+  if (const auto* options = std::get_if<CaptureOptions>(&command))
+    return capture_command(*options, Console(options->color), Sys::real());
+  return Console(ColorChoice::automatic).complain(std::get<Message>(command));
 }
 
 }  // namespace

@@ -38,11 +38,6 @@ std::optional<Message> refusal(const Preflight& preflight, Engine engine) {
   return std::nullopt;
 }
 
-Engine chosen_engine(const Preflight& preflight, Engine engine) {
-  if (engine != Engine::automatic) return engine;
-  return preflight.forbidding_clone() == nullptr ? Engine::clone : Engine::direct;
-}
-
 ExitCode doctor_exit(const Preflight& preflight) {
   if (const auto message = refusal(preflight, Engine::automatic)) {
     return message->exit == ExitCode::usage ? ExitCode::failed : message->exit;

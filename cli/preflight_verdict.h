@@ -26,9 +26,6 @@ Message gate_message(const Gate& gate);
 /// alone leaves the direct engine.
 std::optional<Message> refusal(const Preflight& preflight, Engine engine);
 
-/// The engine that a capture which is not refused will use; never automatic.
-Engine chosen_engine(const Preflight& preflight, Engine engine);
-
 /// The exit code of doctor: 0 nothing in the way, 1 impossible, 3 possible with losses, 4 no such
 /// process, 5 not permitted.
 ExitCode doctor_exit(const Preflight& preflight);

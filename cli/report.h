@@ -34,6 +34,10 @@ struct CaptureReport {
 /// code 3.
 bool has_losses(const CaptureReport& report);
 
+/// Those of `torn` that are in the dump at all: not wholly within one of `omissions`.
+std::vector<TornRange> torn_in_dump(const std::vector<TornRange>& torn,
+                                    const std::vector<Omission>& omissions);
+
 /// Omissions of one kind, together.
 struct OmissionGroup {
   std::string what;

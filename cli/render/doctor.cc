@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <utility>
+
 #include <cli/render/doctor.h>
-#include <cli/render/json_writer.h>
 #include <cli/render/quantity.h>
+#include <dumpwriter/elf/json_writer.h>
 
 namespace doppel {
 namespace {
@@ -65,34 +67,36 @@ std::string diagnosis_text(const Diagnosis& diagnosis, const Style& style) {
 
 std::string diagnosis_json(const Diagnosis& diagnosis) {
   JsonWriter json;
-  json.begin_object().key("schema").number(1);
-  json.key("pid").number(diagnosis.pid);
-  json.key("comm").text(diagnosis.comm);
-  json.key("executable").text(diagnosis.executable);
-  json.key("exit").number(static_cast<int>(diagnosis.exit));
-  json.key("engine");
+  json.begin_object();
+  json.number("schema", 1);
+  json.signed_number("pid", diagnosis.pid);
+  json.text("comm", diagnosis.comm);
+  json.text("executable", diagnosis.executable);
+  json.number("exit", static_cast<unsigned>(diagnosis.exit));
   if (diagnosis.engine.empty())
-    json.null();
+    json.null("engine");
   else
-    json.text(diagnosis.engine);
-  json.key("predicted_pause_us");
+    json.text("engine", diagnosis.engine);
   if (diagnosis.predicted_pause)
-    json.number(diagnosis.predicted_pause->count());
+    json.signed_number("predicted_pause_us", diagnosis.predicted_pause->count());
   else
-    json.null();
-  json.key("threads").number(diagnosis.threads);
-  json.key("regions").number(diagnosis.mappings);
-  json.key("memory_bytes").number(diagnosis.resident);
-  json.key("gates").begin_array();
+    json.null("predicted_pause_us");
+  json.number("threads", diagnosis.threads);
+  json.number("regions", diagnosis.mappings);
+  json.number("memory_bytes", diagnosis.resident);
+  json.begin_array("gates");
   for (const Gate& gate : diagnosis.gates) {
-    json.begin_object().key("gate").text(gate_name(gate.id));
-    json.key("severity").text(severity_name(gate.severity));
-    json.key("what").text(gate.what);
-    json.key("why").text(gate.why);
-    json.key("remedy").text(gate.remedy).end_object();
+    json.begin_object();
+    json.text("gate", gate_name(gate.id));
+    json.text("severity", severity_name(gate.severity));
+    json.text("what", gate.what);
+    json.text("why", gate.why);
+    json.text("remedy", gate.remedy);
+    json.end_object();
   }
-  json.end_array().end_object();
-  return json.str() + "\n";
+  json.end_array();
+  json.end_object();
+  return std::move(json).take() + "\n";
 }
 
 std::string machine_text(const std::vector<Check>& checks, const Style& style) {
@@ -106,22 +110,26 @@ std::string machine_text(const std::vector<Check>& checks, const Style& style) {
 
 std::string machine_json(const std::vector<Check>& checks) {
   JsonWriter json;
-  json.begin_object().key("schema").number(1);
-  json.key("exit").number(static_cast<int>(machine_exit(checks)));
-  json.key("checks").begin_array();
+  json.begin_object();
+  json.number("schema", 1);
+  json.number("exit", static_cast<unsigned>(machine_exit(checks)));
+  json.begin_array("checks");
   for (const Check& check : checks) {
-    json.begin_object().key("check").text(check.name);
-    json.key("good").boolean(check.good).key("severity");
+    json.begin_object();
+    json.text("check", check.name);
+    json.boolean("good", check.good);
     if (check.good)
-      json.null();
+      json.null("severity");
     else
-      json.text(severity_name(check.severity));
-    json.key("what").text(check.what);
-    json.key("why").text(check.why);
-    json.key("remedy").text(check.remedy).end_object();
+      json.text("severity", severity_name(check.severity));
+    json.text("what", check.what);
+    json.text("why", check.why);
+    json.text("remedy", check.remedy);
+    json.end_object();
   }
-  json.end_array().end_object();
-  return json.str() + "\n";
+  json.end_array();
+  json.end_object();
+  return std::move(json).take() + "\n";
 }
 
 }  // namespace doppel

@@ -1,67 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
 #include <cli/render/json.h>
-#include <cli/render/json_writer.h>
 #include <cli/render/quantity.h>
+#include <dumpwriter/elf/json_writer.h>
 
 namespace doppel {
 
 std::string capture_json(const CaptureReport& report) {
   const ProcessInfo& process = report.process;
   JsonWriter json;
-  json.begin_object().key("schema").number(1);
-  json.key("dump").text(report.dump.value_or("-"));
-  json.key("pid").number(process.pid);
-  json.key("comm").text(process.comm);
-  json.key("executable").text(process.executable);
-  json.key("captured_at").text(utc_text(process.captured_at_ns));
-  json.key("engine").text(process.engine);
-  json.key("consistency").text(process.consistency);
-  json.key("format").text(report.format);
-  json.key("compressed").boolean(report.compressed);
-  json.key("pause_us").number(process.timings.pause_us);
-  json.key("running_pause_us").number(process.timings.running_pause_us);
-  json.key("predicted_pause_us").number(process.timings.predicted_pause_us);
-  json.key("clone_us").number(process.timings.clone_us);
-  json.key("injection_us").number(process.timings.injection_us);
-  json.key("threads").number(report.threads);
-  json.key("regions").number(report.regions);
-  json.key("memory_bytes").number(report.memory_bytes);
-  json.key("dump_bytes").number(report.dump_bytes);
-  json.key("write_ms").number(report.write_ms);
-  json.key("cut_short");
+  json.begin_object();
+  json.number("schema", 1);
+  json.text("dump", report.dump.value_or("-"));
+  json.signed_number("pid", process.pid);
+  json.text("comm", process.comm);
+  json.text("executable", process.executable);
+  json.text("captured_at", utc_text(process.captured_at_ns));
+  json.text("engine", process.engine);
+  json.text("consistency", process.consistency);
+  json.text("format", report.format);
+  json.boolean("compressed", report.compressed);
+  json.number("pause_us", process.timings.pause_us);
+  json.number("running_pause_us", process.timings.running_pause_us);
+  json.number("predicted_pause_us", process.timings.predicted_pause_us);
+  json.number("clone_us", process.timings.clone_us);
+  json.number("injection_us", process.timings.injection_us);
+  json.number("threads", report.threads);
+  json.number("regions", report.regions);
+  json.number("memory_bytes", report.memory_bytes);
+  json.number("dump_bytes", report.dump_bytes);
+  json.number("write_ms", report.write_ms);
   if (report.cut_short)
-    json.text(*report.cut_short);
+    json.text("cut_short", *report.cut_short);
   else
-    json.null();
-  json.key("omissions").begin_array();
+    json.null("cut_short");
+  json.begin_array("omissions");
   for (const Omission& each : report.omissions) {
-    json.begin_object().key("what").text(each.what);
-    json.key("address").address(each.range.begin.value);
-    json.key("size").number(each.range.size);
-    json.key("why").text(each.why);
-    json.key("asked").boolean(each.asked).end_object();
+    json.begin_object();
+    json.text("what", each.what);
+    json.hex("address", each.range.begin.value);
+    json.number("size", each.range.size);
+    json.text("why", each.why);
+    json.boolean("asked", each.asked);
+    json.end_object();
   }
-  json.end_array().key("torn").begin_array();
+  json.end_array();
+  json.begin_array("torn");
   for (const TornRange& each : report.torn) {
-    json.begin_object().key("address").address(each.range.begin.value);
-    json.key("size").number(each.range.size);
-    json.key("why").text(each.why).end_object();
+    json.begin_object();
+    json.hex("address", each.range.begin.value);
+    json.number("size", each.range.size);
+    json.text("why", each.why);
+    json.end_object();
   }
-  json.end_array().key("notes").begin_array();
+  json.end_array();
+  json.begin_array("notes");
   for (const std::string& note : report.notes) json.text(note);
-  json.end_array().end_object();
-  return json.str() + "\n";
+  json.end_array();
+  json.end_object();
+  return std::move(json).take() + "\n";
 }
 
 std::string error_json(const Message& message) {
   JsonWriter json;
-  json.begin_object().key("schema").number(1).key("error").begin_object();
-  json.key("exit").number(static_cast<int>(message.exit));
-  json.key("what").text(message.what);
-  json.key("why").text(message.why);
-  json.key("next").text(message.next);
-  json.end_object().end_object();
-  return json.str() + "\n";
+  json.begin_object();
+  json.number("schema", 1);
+  json.begin_object("error");
+  json.number("exit", static_cast<unsigned>(message.exit));
+  json.text("what", message.what);
+  json.text("why", message.why);
+  json.text("next", message.next);
+  json.end_object();
+  json.end_object();
+  return std::move(json).take() + "\n";
 }
 
 }  // namespace doppel

@@ -93,10 +93,12 @@ std::string capture_text(const CaptureReport& report, const Style& style) {
     pause = "not paused";
     if (timings.pause_us > 0) pause = "paused " + duration_text(us(timings.pause_us));
   } else {
-    pause = fmt::format("paused {}, {} predicted; {} for threads that ran",
-                        style.bold(duration_text(us(timings.pause_us))),
-                        duration_text(us(timings.predicted_pause_us)),
-                        duration_text(us(timings.running_pause_us)));
+    pause = fmt::format("paused {}, {} predicted", style.bold(duration_text(us(timings.pause_us))),
+                        duration_text(us(timings.predicted_pause_us)));
+    if (timings.running_pause_us > 0) {
+      pause +=
+          fmt::format("; {} for threads that ran", duration_text(us(timings.running_pause_us)));
+    }
   }
   text += fmt::format("{} {} ({}): {}\n", style.green("captured"), printable(process.comm),
                       process.pid, pause);

@@ -65,6 +65,23 @@ TEST(error_sentence, each_kind_of_failure_has_its_exit_code_and_names_the_step) 
   }
 }
 
+TEST(error_sentence, a_gate_that_the_engine_met_is_its_own_sentence) {
+  const Message message =
+      capture_sentence(error(Errc::denied, 0, "preflight", "attach: no (why); do"), 4711, "redis");
+  EXPECT_EQ(message.exit, ExitCode::not_permitted);
+  EXPECT_EQ(to_line(message), "attach: no (why); do");
+}
+
+TEST(error_sentence, a_pause_that_would_be_too_long_names_both_times) {
+  const Message message = capture_sentence(
+      error(Errc::limit, 0, "keep the pause short", "12.3 ms predicted, 5.0 ms allowed"), 4711,
+      "redis");
+  EXPECT_EQ(message.exit, ExitCode::failed);
+  EXPECT_EQ(to_line(message),
+            "the pause would be longer than --max-pause (12.3 ms predicted, 5.0 ms allowed); "
+            "process 4711 (redis) was not touched");
+}
+
 TEST(error_sentence, output_failures_are_exit_1_and_say_what_to_do) {
   const auto line = [](int os, std::string_view path) {
     const Message message = output_sentence(error(Errc::os, os, "create dump", "x"), path);

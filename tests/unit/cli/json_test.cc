@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include <cli/render/json.h>
-#include <cli/render/json_writer.h>
 
 namespace doppel {
 namespace {
@@ -97,16 +96,6 @@ TEST(json, errors_carry_exit_code_and_next_step) {
   EXPECT_EQ(object.at("error").at("what"), "w");
   EXPECT_EQ(object.at("error").at("why"), "y");
   EXPECT_EQ(object.at("error").at("next"), "n");
-}
-
-TEST(json, writer_places_commas) {
-  JsonWriter out;
-  out.begin_object().key("a").begin_array().number(1).number(-2).begin_object().end_object();
-  out.begin_array().end_array().end_array().key("b").boolean(true).key("c").null();
-  out.key("d").address(0xffffffffffffffff).key("e").begin_object().key("f").text("").end_object();
-  out.end_object();
-  EXPECT_EQ(out.str(),
-            R"({"a":[1,-2,{},[]],"b":true,"c":null,"d":"0xffffffffffffffff","e":{"f":""}})");
 }
 
 }  // namespace

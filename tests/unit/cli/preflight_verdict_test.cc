@@ -27,8 +27,6 @@ TEST(preflight_verdict, nothing_in_the_way) {
   const Preflight preflight = with({gate(GateId::swapped, Severity::note)});
   for (const Engine engine : {Engine::automatic, Engine::clone, Engine::direct})
     EXPECT_EQ(refusal(preflight, engine), std::nullopt);
-  EXPECT_EQ(chosen_engine(preflight, Engine::automatic), Engine::clone);
-  EXPECT_EQ(chosen_engine(preflight, Engine::direct), Engine::direct);
   EXPECT_EQ(doctor_exit(preflight), ExitCode::done);
 }
 
@@ -67,7 +65,6 @@ TEST(preflight_verdict, a_traced_process_is_left_to_its_tracer_unless_direct_is_
 TEST(preflight_verdict, what_forbids_a_clone_leaves_the_direct_engine) {
   const Preflight preflight = with({gate(GateId::seccomp, Severity::forbids_injection)});
   EXPECT_EQ(refusal(preflight, Engine::automatic), std::nullopt);
-  EXPECT_EQ(chosen_engine(preflight, Engine::automatic), Engine::direct);
   EXPECT_EQ(refusal(preflight, Engine::clone)->exit, ExitCode::failed);
   EXPECT_EQ(refusal(preflight, Engine::direct), std::nullopt);
   EXPECT_EQ(doctor_exit(preflight), ExitCode::with_losses);
@@ -76,7 +73,6 @@ TEST(preflight_verdict, what_forbids_a_clone_leaves_the_direct_engine) {
 TEST(preflight_verdict, who_asks_for_a_clone_by_name_may_have_a_longer_pause) {
   const Preflight preflight =
       with({gate(GateId::pinned_memory, Severity::forbids_injection, true)});
-  EXPECT_EQ(chosen_engine(preflight, Engine::automatic), Engine::direct);
   EXPECT_EQ(refusal(preflight, Engine::clone), std::nullopt);
 }
 

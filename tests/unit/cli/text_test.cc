@@ -120,6 +120,24 @@ TEST(text, names_of_strangers_are_made_harmless) {
   EXPECT_THAT(capture_text(report, Style{false}), HasSubstr("captured x\\x1b[2J (4711)"));
 }
 
+TEST(text, nobody_ran) {
+  CaptureReport report = sample();
+  report.process.timings.running_pause_us = 0;
+  EXPECT_THAT(capture_text(report, Style{false}),
+              HasSubstr("captured redis-server (4711): paused 12.3 ms, 14.0 ms predicted\n"));
+}
+
+TEST(report, what_is_left_out_is_not_torn) {
+  const auto torn = [](std::uint64_t begin, std::uint64_t size) {
+    return TornRange{.range = {.begin = Address{begin}, .size = size}, .why = "shared"};
+  };
+  const std::vector<Omission> gaps = {omission("filter", 0x2000, 0x2000, true)};
+  EXPECT_EQ(torn_in_dump({torn(0x1000, 0x1000), torn(0x2000, 0x2000), torn(0x3000, 0x1000),
+                          torn(0x3000, 0x2000), torn(0x4000, 0x1000)},
+                         gaps),
+            (std::vector{torn(0x1000, 0x1000), torn(0x3000, 0x2000), torn(0x4000, 0x1000)}));
+}
+
 TEST(report, omissions_group_by_kind_in_order) {
   const auto groups = group_omissions({omission("a", 1, 10, false), omission("b", 2, 20, true),
                                        omission("a", 3, 30, false), omission("a", 4, 40, true)});
