@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <string>
@@ -135,12 +133,18 @@ Result<bool> Freeze::attach_new(bool order_at_once) {
   return any;
 }
 
-/// Consumes the death of every thread that died meanwhile. An exec in one thread waits for the
-/// others to be gone, and they are not while their tracer leaves them unreaped.
-void Freeze::reap_dead() {
-  siginfo_t info{};
-  while (sys_->waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) == 0 && info.si_pid != 0)
-    info = {};
+/// Consumes the death of threads that died meanwhile. An exec in one thread waits for the others to
+/// be gone, and they are not while their tracer leaves them unreaped. One by one: a wait for any
+/// would consume stops too, and with them signals.
+void Freeze::reap_dead(const FrozenThread& waited_for) {
+  for (const auto& thread : threads_) {
+    if (thread.get() == &waited_for || thread->tid() == 0) continue;
+    Result<Stop> stop = peek_stop(*sys_, thread->tid());
+    if (stop && stop->kind == StopKind::exited) {
+      thread->record().tid = 0;
+      thread->tracee().reap();
+    }
+  }
 }
 
 /// Waits for the stop that was ordered and reads the registers.
@@ -149,7 +153,7 @@ Result<> Freeze::collect(FrozenThread& thread) {
   while (true) {
     DOPPEL_TRY(thread.collect(monotonic_ns() + kSlice));
     if (thread.tracee().stopped() || thread.tracee().dead()) return {};
-    reap_dead();
+    reap_dead(thread);
     ThreadRecord now;
     if (!read_stat(*target_, thread.tid(), now)) continue;  // gone: the next look says so
     const std::uint64_t patience = now.state == 'D' ? kSleeperPatience : kRunnerPatience;
@@ -161,9 +165,11 @@ Result<> Freeze::stop_range(std::size_t first, std::size_t last) {
   for (std::size_t batch = first; batch < last; batch += kBatch) {
     const std::size_t end = std::min(batch + kBatch, last);
     for (std::size_t i = batch; i < end; ++i) {
-      if (!threads_[i]->ordered()) DOPPEL_TRY(threads_[i]->order());
+      if (threads_[i]->tid() != 0 && !threads_[i]->ordered()) DOPPEL_TRY(threads_[i]->order());
     }
-    for (std::size_t i = batch; i < end; ++i) DOPPEL_TRY(collect(*threads_[i]));
+    for (std::size_t i = batch; i < end; ++i) {
+      if (threads_[i]->tid() != 0) DOPPEL_TRY(collect(*threads_[i]));
+    }
   }
   return {};
 }
@@ -172,12 +178,15 @@ Result<> Freeze::stop_range(std::size_t first, std::size_t last) {
 /// order.
 void Freeze::set_aside() {
   const auto fine = [](const std::unique_ptr<FrozenThread>& thread) {
+    if (thread->tid() == 0) return false;
     return thread->tracee().stopped() || (!thread->ordered() && !thread->tracee().dead());
   };
   if (std::all_of(threads_.begin(), threads_.end(), fine)) return;
   for (auto& thread : threads_) {
     if (fine(thread)) continue;
-    if (thread->tracee().dead()) {
+    if (thread->tid() == 0) {
+      thread.reset();
+    } else if (thread->tracee().dead()) {
       thread->record().tid = 0;
       thread->tracee().reap();
       thread.reset();

@@ -52,7 +52,7 @@ class Freeze {
   Result<bool> attach_new(bool order_at_once);
   Result<> collect(FrozenThread& thread);
   Result<> stop_range(std::size_t first, std::size_t last);
-  void reap_dead();
+  void reap_dead(const FrozenThread& waited_for);
   void set_aside();
 
   Sys* sys_;

@@ -103,20 +103,23 @@ Result<> FrozenThread::collect(std::uint64_t deadline_ns) {
 
 Result<std::uint64_t> FrozenThread::release() {
   const X86_64Registers& registers = record_->registers;
-  Result<> released;
-  if (!record_->has_registers) {
-    released = tracee_.detach();
-  } else if (sleep_ && wants_rewind(registers) && tracee_.stop().kind == StopKind::trap) {
-    X86_64Registers again = rewound(registers);
-    const auto timeout = static_cast<std::uint64_t>(register_timeout_ms(registers));
-    const std::uint64_t slept = SleepClock::slept_ms(*target_, tid(), *sleep_);
-    again.r10 = timeout > slept ? timeout - slept : 0;
-    released = tracee_.release_rewound(settings_->dispositions, registers, again);
-  } else {
-    released = tracee_.release(settings_->dispositions, registers);
+  // In a process that was stopped before we came (group stop) EINTR is its own: SIGCONT shows it.
+  const StopKind kind = tracee_.stop().kind;
+  const bool ours = kind == StopKind::trap || kind == StopKind::signal;
+  Result<> set;
+  if (record_->has_registers && ours && shows_eintr(registers)) {
+    X86_64Registers again = begun_again(registers);
+    if (sleep_ && register_timeout_ms(registers) > 0) {
+      const auto timeout = static_cast<std::uint64_t>(register_timeout_ms(registers));
+      const std::uint64_t slept = SleepClock::slept_ms(*target_, tid(), *sleep_);
+      again.r10 = timeout > slept ? timeout - slept : 0;
+    }
+    set = tracee_.set_registers(again);
   }
-  if (!released) return fail(std::move(released.error()));
+  // Whatever came of that, the thread must run on.
+  DOPPEL_TRY(tracee_.detach());
   record_->hold_ns = monotonic_ns() - ordered_ns_;
+  DOPPEL_TRY(std::move(set));
   return record_->hold_ns;
 }
 

@@ -17,7 +17,6 @@ namespace doppel {
 
 /// What is known of the target before it is touched, and what to ask of each thread.
 struct TraceSettings {
-  SignalDispositions dispositions;
   unsigned long options = 0;   ///< PTRACE_O_* for the target's threads
   bool shadow_stacks = false;  ///< the target has them: read the register
   bool io_bitmaps = false;     ///< it may use I/O ports: read the bitmaps

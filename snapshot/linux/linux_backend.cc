@@ -40,7 +40,6 @@ bool wanted_in_stop(const Region& region, const CaptureRequest& request) {
 
 SnapshotOrders make_orders(const Preflight& facts, const std::vector<AuxEntry>& auxv, bool clone) {
   SnapshotOrders orders;
-  orders.settings.dispositions = {facts.status.signals_ignored, facts.status.signals_caught};
   orders.settings.options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC;
   if (facts.status.seccomp != Seccomp::none && facts.can_suspend_seccomp) {
     orders.settings.options |= PTRACE_O_SUSPEND_SECCOMP;

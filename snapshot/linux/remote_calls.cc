@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 // A clone of a very large address space takes seconds; anything beyond this is a hang.
 constexpr std::uint64_t kLongestCall = 120 * kSecond;
+constexpr int kMostMereStops = 8;
 
 }  // namespace
 
@@ -24,6 +25,7 @@ Result<> RemoteCalls::put_back() {
 }
 
 Result<> RemoteCalls::step(const char* what) {
+  int mere_stops = 0;
   while (true) {
     DOPPEL_TRY(thread_.run_to_syscall());
     disturbed_ = true;
@@ -35,6 +37,11 @@ Result<> RemoteCalls::step(const char* what) {
       new_task_ = DOPPEL_TRY(thread_.new_task());
       continue;
     }
+    // An order to stop that was still pending, or a stopped process staying stopped: it means no
+    // signal, and the thread can simply be sent on.
+    const bool mere_stop =
+        thread_.stop().kind == StopKind::trap || thread_.stop().kind == StopKind::group_stop;
+    if (mere_stop && ++mere_stops <= kMostMereStops) continue;
     if (of_ == Of::target) {
       DOPPEL_TRY(put_back());
       disturbed_ = false;  // the stop for a signal is as good as the one we found

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 
 #include <snapshot/linux/restart.h>
 
@@ -30,17 +29,16 @@ bool returns_eintr_on_stop(std::uint64_t syscall_number) {
   return std::find(kEintrCalls.begin(), kEintrCalls.end(), syscall_number) != kEintrCalls.end();
 }
 
-bool wants_rewind(const X86_64Registers& registers) {
+bool shows_eintr(const X86_64Registers& registers) {
   return static_cast<std::int64_t>(registers.rax) == -EINTR &&
          static_cast<std::int64_t>(registers.orig_rax) >= 0 &&
          returns_eintr_on_stop(registers.orig_rax);
 }
 
-X86_64Registers rewound(const X86_64Registers& registers) {
+X86_64Registers begun_again(const X86_64Registers& registers) {
+  constexpr std::int64_t kRestartNoHandler = 514;  // ERESTARTNOHAND, include/linux/errno.h
   X86_64Registers result = registers;
-  result.rip -= 2;
-  result.rax = registers.orig_rax;
-  result.orig_rax = ~0ull;
+  result.rax = static_cast<std::uint64_t>(-kRestartNoHandler);
   return result;
 }
 
@@ -48,14 +46,6 @@ std::int64_t register_timeout_ms(const X86_64Registers& registers) {
   if (registers.orig_rax != SYS_epoll_wait && registers.orig_rax != SYS_epoll_pwait) return -1;
   const auto timeout = static_cast<std::int32_t>(registers.r10);
   return timeout < 0 ? -1 : timeout;
-}
-
-bool signal_has_no_effect(int signal, std::uint64_t ignored, std::uint64_t caught) {
-  if (signal <= 0 || signal > 64) return false;
-  const std::uint64_t bit = 1ull << (signal - 1);
-  if ((ignored & bit) != 0) return true;
-  if ((caught & bit) != 0) return false;
-  return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT;
 }
 
 }  // namespace doppel

@@ -3,8 +3,9 @@
 // Which interrupted system calls a stop leaves visible, and how they are taken up again. Most calls
 // answer a ptrace stop with a restart code that the kernel resolves by itself; some return EINTR at
 // once (epoll_wait and others: fs/eventpoll.c, net/core/sock.h sock_intr_errno), which the program
-// would see. For those the program counter is set back onto the `syscall` instruction, so that the
-// call begins again. Pure: no system call.
+// would see. Their EINTR is turned into the restart code that means "again, unless a handler ran":
+// then the kernel does the rest, and a signal that arrives in that moment still ends the call with
+// EINTR, as it would have without us. Pure: no system call.
 #ifndef DOPPEL_SNAPSHOT_LINUX_RESTART_H_
 #define DOPPEL_SNAPSHOT_LINUX_RESTART_H_
 
@@ -19,20 +20,16 @@ namespace doppel {
 bool returns_eintr_on_stop(std::uint64_t syscall_number);
 
 /// True when the registers show such a call just returning EINTR.
-bool wants_rewind(const X86_64Registers& registers);
+bool shows_eintr(const X86_64Registers& registers);
 
-/// The registers from which the call begins again: rip on the instruction (2 bytes back), rax the
-/// number, orig_rax -1 so that the kernel's own restart logic keeps out.
-X86_64Registers rewound(const X86_64Registers& registers);
+/// The registers with which the kernel begins the call again when no handler runs
+/// (arch/x86/kernel/signal.c, arch_do_signal_or_restart): rax is -ERESTARTNOHAND. Holds only in a
+/// stop inside the kernel's signal handling, as an interrupt or a signal causes.
+X86_64Registers begun_again(const X86_64Registers& registers);
 
 /// The time-out argument, in ms, of a call that takes one in a register (epoll_wait, epoll_pwait);
 /// -1 when it has none or waits for ever.
 std::int64_t register_timeout_ms(const X86_64Registers& registers);
-
-/// True when the signal does nothing to a process with this disposition: ignored by choice
-/// (`ignored`, SigIgn), or by default and not caught. A traced thread is woken even for such a
-/// signal.
-bool signal_has_no_effect(int signal, std::uint64_t ignored, std::uint64_t caught);
 
 }  // namespace doppel
 

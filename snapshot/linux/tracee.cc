@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <utility>
 
-#include <snapshot/linux/restart.h>
 #include <snapshot/linux/tracee.h>
 
 namespace doppel {
@@ -179,55 +178,6 @@ void Tracee::reap() {
   siginfo_t info{};
   (void)persist([&] { return sys_->waitid(P_PID, tid_, &info, WEXITED | WNOHANG | __WALL); });
   tid_ = 0;
-}
-
-Result<> Tracee::release(const SignalDispositions& dispositions, const X86_64Registers& registers) {
-  const bool harmless =
-      stop_.kind == StopKind::trap ||
-      (stop_.kind == StopKind::signal &&
-       signal_has_no_effect(stop_.signal, dispositions.ignored, dispositions.caught));
-  if (!harmless || !wants_rewind(registers)) return detach();
-  return release_rewound(dispositions, registers, rewound(registers));
-}
-
-Result<> Tracee::release_rewound(const SignalDispositions& dispositions,
-                                 const X86_64Registers& registers,
-                                 const X86_64Registers& rewound_registers) {
-  // The thread is let run up to the entry of the call, not simply detached: a signal that arrives
-  // meanwhile must find the EINTR that it would have caused, or a loop around epoll_pwait would
-  // sleep over it.
-  Result<> set = set_registers(rewound_registers);
-  if (!set) {
-    (void)detach();
-    return set;
-  }
-  Result<> run = run_to_syscall();
-  if (!run) {
-    (void)set_registers(registers);
-    (void)detach();
-    return run;
-  }
-  DOPPEL_TRY(wait(monotonic_ns() + kSecond));
-  if (dead()) {
-    reap();
-    return {};
-  }
-  if (!stopped()) {
-    // It neither entered nor stopped within a second: starved of the processor. Order a stop and
-    // let go.
-    DOPPEL_TRY(interrupt());
-    DOPPEL_TRY(wait(monotonic_ns() + 10 * kSecond));
-    if (dead()) {
-      reap();
-      return {};
-    }
-    if (!stopped()) return fail(Errc::timeout, "release thread", std::to_string(tid_));
-  }
-  if (stop_.kind == StopKind::signal &&
-      !signal_has_no_effect(stop_.signal, dispositions.ignored, dispositions.caught)) {
-    DOPPEL_TRY(set_registers(registers));
-  }
-  return detach();
 }
 
 }  // namespace doppel

@@ -18,13 +18,6 @@
 
 namespace doppel {
 
-/// What the process does with signals: bit n-1 for signal n. Needed to tell a signal that changes
-/// nothing.
-struct SignalDispositions {
-  std::uint64_t ignored = 0;
-  std::uint64_t caught = 0;
-};
-
 class Tracee {
  public:
   /// Attaches without stopping or signalling the thread. `options` are PTRACE_O_*.
@@ -69,14 +62,7 @@ class Tracee {
   /// Lets the thread run on, still traced. The signal it stopped for, if any, is passed on.
   Result<> resume();
 
-  /// Stopped -> untraced, running, its signal passed on. A call that this stop interrupted with
-  /// EINTR is begun again (`rewind`: registers from rewound(), perhaps with a shorter time-out); a
-  /// signal that arrives in that moment wins: the registers are put back and the signal is
-  /// delivered. Death on the way is no error.
-  Result<> release(const SignalDispositions& dispositions, const X86_64Registers& registers);
-  Result<> release_rewound(const SignalDispositions& dispositions, const X86_64Registers& registers,
-                           const X86_64Registers& rewound_registers);
-  /// Stopped -> untraced, as it is.
+  /// Stopped -> untraced and running, its signal passed on. Death on the way is no error.
   Result<> detach();
   /// Consumes the death of a dead thread, so that its process can go.
   void reap();
