@@ -25,19 +25,6 @@ std::vector<TornRange> torn_in_dump(const std::vector<TornRange>& torn,
 }
 
 std::vector<OmissionGroup> group_omissions(const std::vector<Omission>& omissions) {
-  std::vector<TornRange> torn_in_dump(const std::vector<TornRange>& torn,
-                                      const std::vector<Omission>& omissions) {
-    std::vector<TornRange> kept;
-    std::ranges::copy_if(torn, std::back_inserter(kept), [&](const TornRange& each) {
-      const AddressRange& range = each.range;
-      return std::ranges::none_of(omissions, [&](const Omission& gap) {
-        const std::uint64_t into = range.begin.value - gap.range.begin.value;
-        return gap.range.contains(range.begin) && gap.range.size - into >= range.size;
-      });
-    });
-    return kept;
-  }
-
   std::vector<OmissionGroup> groups;
   for (const Omission& each : omissions) {
     auto group = std::ranges::find_if(groups, [&](const OmissionGroup& known) {
