@@ -56,8 +56,8 @@ Verdict judge(const Region& region, std::uint64_t filter, bool omit_shared) {
     case Backing::device:
       break;
   }
+  if (traits.secret) return absent("secret memory", true);  // has VM_DONTDUMP as well
   if (traits.dont_dump) return absent("MADV_DONTDUMP", true);
-  if (traits.secret) return absent("secret memory", true);
   // A copy-on-write clone holds zeros here: the process asked that no copy has the contents.
   if (traits.wipe_on_fork) return absent("MADV_WIPEONFORK", true);
   if (traits.droppable) return absent("MAP_DROPPABLE", true);

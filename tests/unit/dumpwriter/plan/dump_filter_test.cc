@@ -122,6 +122,13 @@ TEST(DumpFilter, NeverWhateverTheBitsSay) {
   }
 }
 
+/// memfd_secret sets VM_DONTDUMP too; the better reason is given.
+TEST(DumpFilter, SecretMemorySaysSo) {
+  Region region = shared_region(0x1000, 0x1000);
+  region.traits.secret = region.traits.dont_dump = true;
+  EXPECT_STREQ(judge(region, kAll, false).why, "secret memory");
+}
+
 TEST(DumpFilter, TheKernelsOwnPages) {
   Region region = anonymous();
   region.backing = Backing::vdso;
