@@ -147,6 +147,25 @@ TEST_F(Debuggers, ReadsAcrossThePartsOfARegion) {
   EXPECT_THAT(lldb(kWhole + 0x3ffe, "4"), HasSubstr("0x77 0x77 0x77 0x77"));
 }
 
+TEST_F(Debuggers, DrgnReadsTheSame) {
+  const std::string script = directory_.file("read.py");
+  std::ofstream(script) << "import drgn, sys\n"
+                           "program = drgn.Program()\n"
+                           "program.set_core_dump(sys.argv[1])\n"
+                           "for address in sys.argv[2:]:\n"
+                           "    try:\n"
+                           "        print(address, program.read(int(address, 16), 2).hex())\n"
+                           "    except drgn.FaultError:\n"
+                           "        print(address, 'fault')\n";
+  const CommandResult drgn =
+      run_command({"/usr/bin/python3", script, core_, "0x10000000", "0x20100000", "0x28000fff",
+                   "0x38000000", "0x40000000", "0x48001000", "0x58003fff", "0x60000000"});
+  if (drgn.output.find("No module named") != std::string::npos) GTEST_SKIP() << drgn.output;
+  EXPECT_EQ(drgn.output,
+            "0x10000000 0000\n0x20100000 fault\n0x28000fff 6700\n0x38000000 7575\n"
+            "0x40000000 fault\n0x48001000 fault\n0x58003fff 7373\n0x60000000 fault\n");
+}
+
 TEST_F(Debuggers, ThreadsAndProcess) {
   const std::string gdb_said =
       run_command({"gdb", "-nx", "-batch", "-ex", "core-file " + core_, "-ex", "info threads",
