@@ -71,6 +71,18 @@ StopWork count_work(const Preflight& facts, SharedMemory shared) {
   return work;
 }
 
+StopCosts scale(const StopCosts& costs, double slowness) {
+  StopCosts scaled = costs;
+  for (double StopCosts::* cost :
+       {&StopCosts::base, &StopCosts::mapping, &StopCosts::small_page, &StopCosts::file_page,
+        &StopCosts::huge_page, &StopCosts::hugetlb_page, &StopCosts::swap_entry,
+        &StopCosts::pinned_byte, &StopCosts::copied_byte, &StopCosts::maps_line,
+        &StopCosts::sleeping_thread, &StopCosts::running_thread}) {
+    scaled.*cost *= slowness;
+  }
+  return scaled;
+}
+
 std::uint64_t predict_pause_us(const StopWork& work, const StopCosts& costs, bool clone) {
   const auto times = [](std::uint64_t count, double cost) {
     return static_cast<double>(count) * cost;
@@ -119,7 +131,7 @@ Result<StopPlan> plan_stop(const Preflight& facts, const CaptureRequest& request
   }
 
   if (plan.attach) {
-    const StopCosts costs;
+    const StopCosts costs = scale(StopCosts(), facts.slowness);
     plan.predicted_pause_us =
         predict_pause_us(count_work(facts, request.shared), costs, plan.engine == Engine::clone);
   }

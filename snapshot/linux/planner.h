@@ -51,6 +51,9 @@ struct StopCosts {
   double running_thread = 15'000;
 };
 
+/// All of `costs` on a machine that is so many times slower.
+StopCosts scale(const StopCosts& costs, double slowness);
+
 /// The longest hold of any thread, microseconds: the sleeping threads are stopped first and wait
 /// for all that follows. Without `clone`, of stopping and reading registers alone.
 std::uint64_t predict_pause_us(const StopWork& work, const StopCosts& costs, bool clone);

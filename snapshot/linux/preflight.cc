@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include <snapshot/linux/machine_speed.h>
 #include <snapshot/linux/memory_check.h>
 #include <snapshot/linux/permission_check.h>
 #include <snapshot/linux/preflight.h>
@@ -285,6 +286,11 @@ void Inspection::look_at_mappings() {
 }
 
 void Inspection::look_at_resources() {
+  // A program that links the library may be as large as what it captures.
+  constexpr std::uint64_t kSmall = 64u << 20;
+  if (self_ && self_->status.resident_anonymous.value_or(UINT64_MAX) <= kSmall) {
+    out_.slowness = measure_slowness(sys_);
+  }
   const Cgroups cgroups = read_cgroups(sys_, process_);
   check_frozen(sys_, cgroups, out_.gates);
   check_tasks(sys_, process_, cgroups, out_.status, out_.gates);

@@ -85,6 +85,9 @@ struct Preflight {
   std::uint64_t pinned = 0;            ///< bytes known to be pinned: copied by fork
   MemoryFacts memory;
 
+  /// measure_slowness(); 1 where we are too large ourselves to measure it.
+  double slowness = 1;
+
   std::vector<Gate> gates;  ///< the gravest first; among equals in the order of GateId
 
   /// The first gate that stands against any capture, or null.

@@ -121,6 +121,19 @@ TEST(Predict, GrowsWithEveryKindOfWork) {
   }
 }
 
+TEST(Predict, ASlowerMachineTakesLonger) {
+  StopWork work;
+  work.small_pages = 1'000'000;
+  work.sleeping_threads = 100;
+  const StopCosts costs;
+  EXPECT_EQ(predict_pause_us(work, scale(costs, 2), true), 2 * predict_pause_us(work, costs, true));
+  Preflight facts = facts_of({region(1ull << 30, 1ull << 30)});
+  const std::uint64_t before = plan_stop(facts, {})->predicted_pause_us;
+  facts.slowness = 3;
+  EXPECT_NEAR(static_cast<double>(plan_stop(facts, {})->predicted_pause_us),
+              3.0 * static_cast<double>(before), 3);
+}
+
 Gate gate(GateId id, Severity severity, bool overridable = false) {
   return {id, severity, "what", "why", "remedy", overridable};
 }
