@@ -96,7 +96,7 @@ Result<std::size_t> CloneMemory::read(Address from, std::span<std::byte> to) con
   while (filled < to.size()) {
     const Address at{from.value + filled};
     const Part* part = part_of(at);
-    if (part == nullptr) break;
+    if (part == nullptr || part->source == Source::none) break;
     std::uint64_t until = 0;
     const CopyRecord* copy = copy_at(at, &until);
     const std::uint64_t end = std::min(until, part->region.range.end());
@@ -195,8 +195,8 @@ Result<> CloneMemory::survey_shared(const Part& part, AddressRange within,
 Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
                                   std::vector<Extent>& extents) const {
   const Region& region = part.region;
-  if (region.backing == Backing::device || region.traits.io || region.traits.pfn_map ||
-      region.traits.secret) {
+  if (part.source == Source::none || region.backing == Backing::device || region.traits.io ||
+      region.traits.pfn_map || region.traits.secret) {
     append(extents, within, Extent::Kind::unreadable);
     return {};
   }

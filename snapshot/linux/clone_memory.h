@@ -35,7 +35,11 @@ struct LiveCapture {
 class CloneMemory : public Memory {
  public:
   /// Where the bytes of a region come from.
-  enum class Source { clone, target };
+  enum class Source {
+    clone,
+    target,
+    none,  ///< nowhere: the snapshot does not hold them
+  };
 
   struct Part {
     Region region;

@@ -110,6 +110,17 @@ std::vector<Region> missing_in_clone(const std::vector<Region>& theirs,
   return missing;
 }
 
+/// Why the snapshot is not to hold the region although it has an address in it; null when it is.
+const char* withheld(const Region& region, bool cloned, SharedMemory shared) {
+  if (region.traits.secret) return "secret memory";
+  // The clone has zeros there. The process asked that no copy of it gets the contents.
+  if (cloned && region.traits.wipe_on_fork) return "MADV_WIPEONFORK";
+  if (cloned && region.traits.droppable) return "MAP_DROPPABLE";
+  if (shared == SharedMemory::omit && region.sharing == Sharing::shared)
+    return "shared memory, left out by request";
+  return nullptr;
+}
+
 bool copied_in_stop(const CaptureArena& arena, const AddressRange& range) {
   const auto copies = arena.copy_records().first(arena.header().copy_count);
   return std::any_of(copies.begin(), copies.end(), [&](const CopyRecord& copy) {
@@ -244,9 +255,15 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
                 return a.region.range.begin < b.region.range.begin;
               });
   }
-  for (const CloneMemory::Part& part : parts) {
+  for (CloneMemory::Part& part : parts) {
     const Region& region = part.region;
     image.regions.push_back(region);
+    if (const char* why = withheld(region, cloned, shared); why != nullptr) {
+      part.source = CloneMemory::Source::none;
+      image.omissions.push_back(
+          {.what = "memory", .range = region.range, .why = why, .asked = true});
+      continue;
+    }
     if (copied_in_stop(capture.arena, region.range)) continue;
     if (region.sharing == Sharing::shared) {
       if (shared != SharedMemory::omit && region.backing != Backing::device) {
