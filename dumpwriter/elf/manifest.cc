@@ -158,6 +158,7 @@ void put_traits(JsonWriter& json, const RegionTraits& traits) {
       {traits.sealed, "sealed"},
       {traits.stack, "stack"},
       {traits.userfault, "userfault"},
+      {traits.userfault_missing, "userfault_missing"},
       {traits.guard, "guard"},
       {traits.secret, "secret"},
       {traits.accountable, "accountable"},

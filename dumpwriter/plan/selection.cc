@@ -234,6 +234,9 @@ class Selector {
     if (region.traits.dont_fork) return omit(range, "MADV_DONTFORK", false);
     // Guard pages have no contents; nothing is lost.
     if (region.traits.guard) return omit(range, "guard pages", true);
+    if (region.traits.userfault_missing) {
+      return omit(range, "not yet provided through userfaultfd", false);
+    }
     if (region.traits.huge_tlb) return omit(range, "huge pages that could not be read", false);
     omit(range, "unreadable", false);
   }

@@ -223,6 +223,7 @@ void read_traits(const Object& from, RegionTraits& traits) {
       {&traits.sealed, "sealed"},
       {&traits.stack, "stack"},
       {&traits.userfault, "userfault"},
+      {&traits.userfault_missing, "userfault_missing"},
       {&traits.guard, "guard"},
       {&traits.secret, "secret"},
       {&traits.accountable, "accountable"},

@@ -153,7 +153,8 @@ Result<> CloneMemory::survey_shared(const Part& part, AddressRange within,
                 static_cast<unsigned long>(part.region.range.begin.value),
                 static_cast<unsigned long>(part.region.range.end()));
   Result<UniqueFd> file = capture_->target.open_file(name);
-  if (!file) {
+  // Reading a page that a userfaultfd has yet to provide would wait for its monitor.
+  if (!file || part.region.traits.userfault) {
     const int pagemap = capture_->files().target_pagemap.get();
     const std::vector<PageRun> runs = DOPPEL_TRY(scan_pagemap(capture_->sys, pagemap, within));
     std::uint64_t at = within.begin.value;
@@ -212,8 +213,11 @@ Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
   }
   const bool empty = region.resident == 0 && region.swapped == 0 && !region.traits.huge_tlb &&
                      !region.traits.guard && part.source == Source::clone;
+  // A page that is not there is zero, unless another has yet to provide it: then nobody knows.
+  const Extent::Kind absent =
+      region.traits.userfault_missing ? Extent::Kind::unreadable : Extent::Kind::untouched;
   if (region.backing == Backing::anonymous && empty) {
-    append(extents, within, Extent::Kind::untouched);
+    append(extents, within, absent);
     return {};
   }
   const std::vector<PageRun> runs =
@@ -222,7 +226,7 @@ Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
   const auto gap = [&](std::uint64_t end) {
     if (at >= end) return;
     if (region.backing == Backing::anonymous) {
-      append(extents, between(at, end), Extent::Kind::untouched);
+      append(extents, between(at, end), absent);
     } else {
       probe(part.source, between(at, end), extents);  // pages of the file, as far as it reaches
     }

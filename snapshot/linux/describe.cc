@@ -235,6 +235,16 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
   const ArenaHeader& header = capture.arena.header();
   if (header.own_page != 0) remove_page(regions, header.own_page);
 
+  // A clone does not inherit a userfaultfd: only the target's own flags tell which of its pages are
+  // still to come from another.
+  for (Region& region : regions) {
+    if (!cloned) break;
+    const Region* known = find_region(before, region.range.begin);
+    if (known == nullptr) continue;
+    region.traits.userfault = known->traits.userfault;
+    region.traits.userfault_missing = known->traits.userfault_missing;
+  }
+
   std::vector<CloneMemory::Part> parts;
   parts.reserve(regions.size());
   for (const Region& region : regions) {

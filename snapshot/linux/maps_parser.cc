@@ -123,6 +123,8 @@ void parse_flags(std::string_view flags, RegionTraits& traits, MappingDetail& de
         traits.stack = true;
         break;
       case 'u' << 8 | 'm':
+        traits.userfault_missing = true;
+        [[fallthrough]];
       case 'u' << 8 | 'w':
       case 'u' << 8 | 'i':
         traits.userfault = true;

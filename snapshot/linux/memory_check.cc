@@ -49,9 +49,13 @@ void check_mappings(const PreflightOptions& options, Preflight& out) {
              bytes_text(secret) + " of memfd_secret, which only its owner can read");
   }
   if (dont_fork != 0) {
-    add_gate(out.gates, GateId::dont_fork, Severity::note,
-             "memory that no clone has is read in the pause",
-             bytes_text(dont_fork) + " of MADV_DONTFORK");
+    const bool in_pause = options.shared == SharedMemory::copy;
+    add_gate(
+        out.gates, GateId::dont_fork, Severity::note,
+        in_pause ? "memory that no clone has is read in the pause"
+                 : "memory that no clone has is read after the pause",
+        bytes_text(dont_fork) + " of MADV_DONTFORK" + (in_pause ? "" : ", so not of its instant"),
+        in_pause ? "" : "--shared copy reads it in the pause");
   }
   if (device != 0) {
     add_gate(out.gates, GateId::device_memory, Severity::note, "device memory is left out",
@@ -95,8 +99,11 @@ void check_descriptors(const ProcDir& process, const PreflightOptions& options, 
 
   // A userfaultfd matters for the memory that is registered with one.
   std::uint64_t registered = 0;
+  bool missing = false;
   for (const Region& region : out.regions) {
-    if (region.traits.userfault && !region.traits.dont_fork) registered += region.range.size;
+    if (!region.traits.userfault || region.traits.dont_fork) continue;
+    registered += region.range.size;
+    missing = missing || region.traits.userfault_missing;
   }
   if (registered != 0) {
     bool forks = false, all_known = !fault_fds.empty() && done.has_value();
@@ -119,7 +126,7 @@ void check_descriptors(const ProcDir& process, const PreflightOptions& options, 
                "clone: may wait for a stopped thread",
                why + " that another process holds, so its features cannot be read",
                "--engine direct");
-    } else {
+    } else if (missing) {
       add_gate(out.gates, GateId::userfaultfd, Severity::loses,
                "memory served by userfaultfd may be incomplete",
                why + ": pages that are not yet there are left out");

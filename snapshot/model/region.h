@@ -37,20 +37,21 @@ enum class Backing {
 /// Properties that decide what a copy of the region holds. Source: the kernel's VmFlags
 /// (fs/proc/task_mmu.c).
 struct RegionTraits {
-  bool dont_dump = false;     ///< dd: MADV_DONTDUMP
-  bool dont_fork = false;     ///< dc: MADV_DONTFORK; absent from a clone
-  bool wipe_on_fork = false;  ///< wf: MADV_WIPEONFORK; zero in a clone
-  bool droppable = false;     ///< dp: MAP_DROPPABLE; zero in a clone
-  bool io = false;            ///< io: VM_IO
-  bool pfn_map = false;       ///< pf: VM_PFNMAP
-  bool huge_tlb = false;      ///< ht
-  bool sealed = false;        ///< sl: mseal
-  bool stack = false;         ///< gd: grows down (the main thread's stack)
-  bool userfault = false;     ///< um, uw or ui: registered with userfaultfd
-  bool guard = false;         ///< gu: has guard pages (MADV_GUARD_INSTALL)
-  bool secret = false;        ///< memfd_secret: no one but the owner can read it
-  bool accountable = false;   ///< ac: counts in the overcommit limit
-  bool dax = false;           ///< a file on a DAX device
+  bool dont_dump = false;          ///< dd: MADV_DONTDUMP
+  bool dont_fork = false;          ///< dc: MADV_DONTFORK; absent from a clone
+  bool wipe_on_fork = false;       ///< wf: MADV_WIPEONFORK; zero in a clone
+  bool droppable = false;          ///< dp: MAP_DROPPABLE; zero in a clone
+  bool io = false;                 ///< io: VM_IO
+  bool pfn_map = false;            ///< pf: VM_PFNMAP
+  bool huge_tlb = false;           ///< ht
+  bool sealed = false;             ///< sl: mseal
+  bool stack = false;              ///< gd: grows down (the main thread's stack)
+  bool userfault = false;          ///< um, uw or ui: registered with userfaultfd
+  bool userfault_missing = false;  ///< um: another provides the pages that are not there yet
+  bool guard = false;              ///< gu: has guard pages (MADV_GUARD_INSTALL)
+  bool secret = false;             ///< memfd_secret: no one but the owner can read it
+  bool accountable = false;        ///< ac: counts in the overcommit limit
+  bool dax = false;                ///< a file on a DAX device
   bool operator==(const RegionTraits&) const = default;
 };
 

@@ -159,6 +159,7 @@ TEST(MapsParser, ReadsTraitsAndCounts) {
                                        .huge_tlb = true,
                                        .sealed = true,
                                        .userfault = true,
+                                       .userfault_missing = true,
                                        .guard = true}));
   EXPECT_EQ(huge.resident, 2048u * 1024);
   EXPECT_EQ(smaps->details[1].hugetlb, 2048u * 1024);
