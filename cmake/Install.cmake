@@ -18,10 +18,6 @@ function(doppel_install_component component)
   # The umbrella is called doppel::NAME; where a module has the same name it is the umbrella itself.
   set(targets "")
   foreach(module IN LISTS ARG_MODULES)
-    if(NOT TARGET doppel_${module})  # not landed yet
-      list(REMOVE_ITEM ARG_MODULES ${module})
-      continue()
-    endif()
     list(APPEND targets doppel_${module})
   endforeach()
   if(NOT component IN_LIST ARG_MODULES)

@@ -18,15 +18,16 @@ Result<TargetProcess> TargetProcess::open(Sys& sys, pid_t pid) {
   // EINVAL: a number that no process can have, or a thread's that leads no process.
   const long pidfd = sys.pidfd_open(pid);
   if (pidfd == -EINVAL) return fail(Errc::gone, "open process", name, EINVAL);
-  target.pidfd_.reset(static_cast<int>(DOPPEL_TRY(check(pidfd, "open process", name))));
+  DOPPEL_TRY(check(pidfd, "open process", name));
+  target.pidfd_.reset(static_cast<int>(pidfd));
   const std::string path = "/proc/" + name;
   const long directory = sys.openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY);
   if (directory == -ENOENT) return fail(Errc::gone, "open process", name, ENOENT);
-  target.directory_.reset(
-      static_cast<int>(DOPPEL_TRY(check(directory, "open process directory", path))));
-  target.tasks_ = UniqueFd(static_cast<int>(
-      DOPPEL_TRY(check(sys.openat(target.directory_.get(), "task", O_RDONLY | O_DIRECTORY),
-                       "open thread directory", path))));
+  DOPPEL_TRY(check(directory, "open process directory", path));
+  target.directory_.reset(static_cast<int>(directory));
+  const long tasks = sys.openat(target.directory_.get(), "task", O_RDONLY | O_DIRECTORY);
+  DOPPEL_TRY(check(tasks, "open thread directory", path));
+  target.tasks_.reset(static_cast<int>(tasks));
   // Alive after the directory was opened: pidfd and directory mean the same process.
   if (target.ended()) return fail(Errc::gone, "open process", name, ESRCH);
   return target;
