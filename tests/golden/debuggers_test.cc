@@ -122,6 +122,14 @@ TEST_F(Debuggers, FileContentsAreReadInTheFile) {
   EXPECT_THAT(lldb(kFile + 0x1000), HasSubstr("error: core file does not contain"));
 }
 
+/// Where the file is not, gdb shows zeros for a header without bytes - the kernel's cores fare no
+/// better - but it says which file it misses. lldb and drgn show nothing.
+TEST_F(Debuggers, FileThatIsMissingIsNamed) {
+  std::filesystem::remove(directory_.file("data.bin"));
+  EXPECT_THAT(gdb(kFile), HasSubstr("Can't open file " + directory_.file("data.bin")));
+  EXPECT_THAT(lldb(kFile), HasSubstr("error: core file does not contain"));
+}
+
 TEST_F(Debuggers, ContentsOfUnlinkedFilesAreInTheDump) {
   EXPECT_THAT(gdb(kUnlinked), HasSubstr("0x38000000:\t0x75\t0x75"));
   EXPECT_THAT(lldb(kUnlinked), HasSubstr("0x38000000: 0x75 0x75"));
