@@ -270,16 +270,16 @@ ProcessImage make_image(CoreNotes& notes, const std::vector<Segment>& segments) 
   return image;
 }
 
-/// Private anonymous memory without bytes in a core of ours was never touched (docs/formats); in
-/// anyone else's it was left out.
+/// Memory that is no file's and has a header without bytes in a core of ours was never touched
+/// (docs/formats): what was left out has no header. In anyone else's it was left out.
 bool is_zero_by_promise(const ProcessImage& image, std::uint64_t address) {
   const auto after = std::upper_bound(
       image.regions.begin(), image.regions.end(), address,
       [](std::uint64_t at, const Region& region) { return at < region.range.begin.value; });
   if (after == image.regions.begin()) return false;
   const Region& region = *std::prev(after);
-  return region.range.contains({address}) && region.backing == Backing::anonymous &&
-         region.sharing == Sharing::private_copy;
+  return region.range.contains({address}) &&
+         (region.backing == Backing::anonymous || region.backing == Backing::shared_memory);
 }
 
 std::vector<Stretch> stretches_of(const std::vector<Segment>& segments, std::uint64_t file_size,

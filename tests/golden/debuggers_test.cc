@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <dumpwriter/read/open_dump.h>
 #include <tests/golden/core_file.h>
 #include <tests/support/fake_memory.h>
 #include <tests/support/image_builder.h>
@@ -19,6 +20,7 @@ using testing::Not;
 
 constexpr std::uint64_t kZeros = 0x10000000;
 constexpr std::uint64_t kUntouched = 0x20000000;
+constexpr std::uint64_t kSharedHole = 0x24000000;
 constexpr std::uint64_t kGap = 0x28000000;
 constexpr std::uint64_t kFile = 0x30000000;
 constexpr std::uint64_t kUnlinked = 0x38000000;
@@ -48,6 +50,7 @@ class Debuggers : public testing::Test {
     ImageBuilder builder;
     builder.region(anonymous_region(kZeros, 0x1000))
         .region(anonymous_region(kUntouched, 2 * kMiB))
+        .region(shared_region(kSharedHole, 2 * kMiB))
         .region(anonymous_region(kGap, 0x3000))
         .region(file_region(kFile, 0x2000, file))
         .region(unlinked)
@@ -65,6 +68,7 @@ class Debuggers : public testing::Test {
     registers.general.rcx = kWhole + 0x5000;
     memory_.fill(kZeros, 0x1000, 0)
         .untouched(kUntouched, 2 * kMiB)
+        .untouched(kSharedHole, 2 * kMiB)
         .fill(kGap, 0x1000, 'g')
         .untouched(kGap + 0x1000, 0x1000)
         .fill(kGap + 0x2000, 0x1000, 'g')
@@ -107,6 +111,7 @@ TEST_F(Debuggers, ZeroPagesAreZeros) {
 
 TEST_F(Debuggers, UntouchedRunIsZerosOrAnError) {
   EXPECT_THAT(gdb(kUntouched + kMiB), HasSubstr("0x20100000:\t0x00\t0x00"));
+  EXPECT_THAT(gdb(kSharedHole + kMiB), HasSubstr("0x24100000:\t0x00\t0x00"));
   EXPECT_THAT(lldb(kUntouched + kMiB), HasSubstr("error: core file does not contain 0x20100000"));
 }
 
@@ -172,6 +177,27 @@ TEST_F(Debuggers, DrgnReadsTheSame) {
   EXPECT_EQ(drgn.output,
             "0x10000000 0000\n0x20100000 fault\n0x28000fff 6700\n0x38000000 7575\n"
             "0x40000000 fault\n0x48001000 fault\n0x58003fff 7373\n0x60000000 fault\n");
+}
+
+TEST_F(Debuggers, DoppelReadsTheSame) {
+  const Result<Snapshot> snapshot = open_dump(core_);
+  ASSERT_TRUE(snapshot.has_value());
+  const auto read = [&](std::uint64_t address) -> std::string {
+    std::array<std::byte, 2> bytes{};
+    const Result<std::size_t> got = snapshot->memory->read(Address{address}, bytes);
+    if (!got) return got.error().code == Errc::unmapped ? "nothing" : "error";
+    return {reinterpret_cast<const char*>(bytes.data()), *got};
+  };
+  const std::string zeros(2, '\0');
+  EXPECT_EQ(read(kZeros), zeros);
+  EXPECT_EQ(read(kUntouched + kMiB), zeros);
+  EXPECT_EQ(read(kSharedHole + kMiB), zeros);
+  EXPECT_EQ(read(kGap + 0xfff), std::string("g\0", 2));
+  EXPECT_EQ(read(kUnlinked), "uu");
+  EXPECT_EQ(read(kSplit + 0x3fff), "ss");
+  for (const std::uint64_t missing : {kFile, kOmitted, kGuarded + 0x1000, kFiltered, kNowhere}) {
+    EXPECT_EQ(read(missing), "nothing") << std::hex << missing;
+  }
 }
 
 TEST_F(Debuggers, ThreadsAndProcess) {
