@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cassert>
@@ -23,6 +25,16 @@ constexpr std::size_t kSpareSlots = 8;
 
 std::size_t valid_block_size(std::size_t size) {
   return std::clamp(size, kMinBlock, kMaxBlock) / BlockStream::kPage * BlockStream::kPage;
+}
+
+/// Of this thread alone: on Linux each has a nice level of its own (setpriority(2), NOTES).
+void give_way(Sys& sys, bool first) {
+  constexpr long kLowest = 19;
+  // The system call, unlike libc's function, answers 20 - nice.
+  const long answer = sys.invoke(SYS_getpriority, PRIO_PROCESS, 0);
+  if (answer < 0) return;
+  const long nice = first ? std::min(20 - answer + 5, kLowest) : kLowest;
+  (void)sys.invoke(SYS_setpriority, PRIO_PROCESS, 0, nice);
 }
 
 }  // namespace
@@ -117,6 +129,7 @@ void Pipeline::start_workers() {
 
 void Pipeline::work(Worker& worker) {
   (void)options_.sys->prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("doppel-write"));
+  if (options_.background) give_way(*options_.sys, &worker == workers_.data());
   std::shared_ptr<const Memory> memory;
   {
     const std::lock_guard lock(mutex_);

@@ -33,6 +33,10 @@ struct WriteOptions {
   int level = kDefaultLevel;  ///< zstd's; see FrameCompressor for the bounds
   unsigned threads = 0;  ///< that read and compress; 0: as many as we have CPUs, see cpu_budget.h
   std::size_t block_bytes = 256 << 10;  ///< of one frame before compression; 4 KiB to 1 MiB
+  /// Give way to the process that is being dumped, and to everything else: the first thread runs 5
+  /// nice levels below the caller's, so that a machine without an idle CPU still gets the dump
+  /// done; the others at 19, on what nobody else wants.
+  bool background = true;
   bool release = true;  ///< give pages back once they are written, see Memory::release()
   /// Text of the skippable frame after the last block (kAttachmentMagic); empty text or no
   /// function: none. Not written into a dump that is not compressed. Called on the job's thread.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <string>
 
 #include <dumpwriter/job/write_job.h>
@@ -366,6 +369,34 @@ TEST(WriteJob, EveryLevelStaysWithinTheMemoryBudget) {
     EXPECT_LE(report->threads, 64u);
     EXPECT_EQ(unzstd(scene.contents->bytes), scene.expected);
   }
+}
+
+/// Remembers the nice levels that threads ask for.
+class NiceSys final : public Sys {
+ public:
+  std::mutex mutex;
+  std::multiset<long> levels;
+
+  long invoke(long number, long a, long b, long c, long d, long e, long f) override {
+    if (number == SYS_getpriority) return 20 - 3;
+    if (number == SYS_setpriority) {
+      EXPECT_EQ(b, 0);  // the calling thread
+      const std::lock_guard lock(mutex);
+      levels.insert(c);
+      return 0;
+    }
+    return Sys::invoke(number, a, b, c, d, e, f);
+  }
+};
+
+TEST(WriteJob, ItsThreadsGiveWayUnlessToldNotTo) {
+  const Scene scene(1 << 20);
+  NiceSys sys;
+  ASSERT_TRUE(scene.start(scene.memory(), scene.sink(), {.threads = 3, .sys = &sys}).wait());
+  EXPECT_EQ(sys.levels, (std::multiset<long>{8, 19, 19}));
+  sys.levels.clear();
+  ASSERT_TRUE(scene.start(scene.memory(), scene.sink(), {.background = false, .sys = &sys}).wait());
+  EXPECT_TRUE(sys.levels.empty());
 }
 
 TEST(WriteJob, ProgressEndsAtThePlan) {

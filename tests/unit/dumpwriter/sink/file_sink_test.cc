@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +13,7 @@
 #include <dumpwriter/sink/file_sink.h>
 #include <tests/unit/dumpwriter/sink/faulty_sys.h>
 #include <tests/unit/dumpwriter/sink/scratch_dir.h>
+#include <tests/unit/dumpwriter/sink/small_file_system.h>
 
 namespace doppel::test {
 namespace {
@@ -271,22 +269,6 @@ TEST(FileSink, FreeSpaceIsThatOfTheDirectory) {
   ASSERT_TRUE(space);
   const double expected = static_cast<double>(std::filesystem::space(dir.path()).available);
   EXPECT_NEAR(static_cast<double>(*space), expected, expected / 2);
-}
-
-/// Runs `body` in a child that has a tmpfs of 1 MiB at `at`, in a mount namespace of its own; its
-/// answer is the child's exit status. 77: no such namespace can be had here.
-int in_small_file_system(const std::string& at, int (*body)(const std::string&)) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ::_exit(77);
-    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(77);
-    if (::mount("doppel-test", at.c_str(), "tmpfs", 0, "size=1m") != 0) ::_exit(77);
-    ::_exit(body(at));
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
 
 TEST(FileSink, AFullFileSystemIsAClearErrorAndLeavesNothing) {
