@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -176,10 +178,34 @@ Ending LiveTarget::finish(int timeout_ms) {
   return ending;
 }
 
+namespace {
+
+/// True while a thread of the picture is just being started: until then libc blocks all signals in
+/// it. Under load a victim is ready before its last thread is.
+bool has_newborn(const ProcessPicture& picture) {
+  return std::ranges::any_of(picture.threads, [](const auto& each) {
+    const std::string& signals = each.second.signals;
+    const std::size_t last = signals.find_last_of(' ');
+    const auto blocked =
+        std::strtoull(signals.c_str() + (last == std::string::npos ? 0 : last + 1), nullptr, 16);
+    return std::popcount(blocked) > 50 || each.second.state == 'D';
+  });
+}
+
+ProcessPicture take_settled_picture(pid_t pid) {
+  for (int round = 0;; ++round) {
+    ProcessPicture picture = take_picture(pid);
+    if (!has_newborn(picture) || round == 2000) return picture;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // namespace
+
 Unharmed::Unharmed(const LiveTarget& target, bool restless)
     : target_(target),
       restless_(restless),
-      before_(take_picture(target.pid())),
+      before_(take_settled_picture(target.pid())),
       own_before_(take_own_picture()) {}
 
 std::string Unharmed::harm() const {
