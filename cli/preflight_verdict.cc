@@ -7,6 +7,16 @@
 
 namespace doppel {
 
+namespace {
+
+/// What the process itself asked to have left out of any copy is missing, but no loss: a capture
+/// says so and ends with exit code 0.
+bool is_wish_of_the_process(GateId id) {
+  return id == GateId::wipe_on_fork || id == GateId::secret_memory || id == GateId::dont_dump;
+}
+
+}  // namespace
+
 ExitCode exit_of_gate(const Gate& gate) {
   // To name oneself, or a thread, is a slip on the command line and not a state of the system.
   if (gate.id == GateId::ourselves) return ExitCode::usage;
@@ -42,8 +52,9 @@ ExitCode doctor_exit(const Preflight& preflight) {
   if (const auto message = refusal(preflight, Engine::automatic)) {
     return message->exit == ExitCode::usage ? ExitCode::failed : message->exit;
   }
-  const bool loses = std::ranges::any_of(
-      preflight.gates, [](const Gate& gate) { return gate.severity >= Severity::loses; });
+  const bool loses = std::ranges::any_of(preflight.gates, [](const Gate& gate) {
+    return gate.severity >= Severity::loses && !is_wish_of_the_process(gate.id);
+  });
   return loses ? ExitCode::with_losses : ExitCode::done;
 }
 

@@ -299,6 +299,32 @@ INSTANTIATE_TEST_SUITE_P(
                              "--kill-child"}}),
     [](const auto& each) { return each.param.name; });
 
+TEST(cli_target, a_filter_that_cannot_be_suspended) {
+  DOPPEL_SKIP_IF(why_not_root());
+  LiveTargetOptions options;
+  options.user = kNobody;
+  LiveTarget target("seccomp", {"kill"}, options);
+  DOPPEL_SKIP_IF(target.skip_reason());
+  const OpenDir directory;
+  RunOptions run;
+  run.user = kNobody;
+  const std::string pid = id(target.pid());
+  const Ran clone = capture(pid, directory, {"--engine", "clone"}, run);
+  EXPECT_EQ(clone.exit, 1) << clone.err;
+  EXPECT_THAT(clone.err, HasSubstr("seccomp"));
+  EXPECT_TRUE(directory.empty());
+  // Not asked for, so said, and counted as a loss.
+  const Ran automatic = capture(pid, directory, {"--json"}, run);
+  EXPECT_EQ(automatic.exit, 3) << automatic.err;
+  const json report = json::parse(automatic.out);
+  EXPECT_EQ(report.at("engine"), "direct");
+  EXPECT_THAT(report.at("notes").dump(), HasSubstr("seccomp"));
+  EXPECT_EQ(run_doppel({"doctor", pid}, run).exit, 3);
+  const Ran direct = capture(pid, directory, {"--engine", "direct"}, run);
+  EXPECT_EQ(direct.exit, 0) << "asked for: " << direct.err;
+  EXPECT_TRUE(target.finish().ok);
+}
+
 TEST(cli_target, a_pause_that_is_too_long) {
   LiveTarget target("quiet");
   DOPPEL_SKIP_IF(target.skip_reason());

@@ -77,6 +77,10 @@ TEST(preflight_verdict, who_asks_for_a_clone_by_name_may_have_a_longer_pause) {
 }
 
 TEST(preflight_verdict, losses_are_foretold) {
+  EXPECT_EQ(doctor_exit(with({gate(GateId::wipe_on_fork, Severity::loses),
+                              gate(GateId::secret_memory, Severity::loses)})),
+            ExitCode::done)
+      << "the process's own wish";
   EXPECT_EQ(doctor_exit(with({gate(GateId::dont_fork, Severity::loses)})), ExitCode::with_losses);
 }
 
