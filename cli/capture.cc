@@ -126,16 +126,22 @@ class Capture {
     return interrupted();
   }
 
-  std::optional<Message> write() {
+  Result<DumpPlan> make_plan() {
     const ProcessImage& image = snapshot_.image;
-    const Result<Selection> selection =
+    const Selection selection = DOPPEL_TRY(
         select(image, *snapshot_.memory,
-               {.filter = options_.filter, .omit_shared = options_.shared == SharedMemory::omit});
-    if (!selection) return failure(selection.error());
-    const DumpFormat* format = find_format(options_.format);
-    Result<DumpPlan> plan = format->plan(image, *selection);
+               {.filter = options_.filter, .omit_shared = options_.shared == SharedMemory::omit}));
+    DumpPlan plan = DOPPEL_TRY(find_format(options_.format)->plan(image, selection));
+    describe(image, selection);
+    // With tens of thousands of mappings the facts are large, and all that is left to do needs
+    // bytes alone.
+    snapshot_.image = {};
+    return plan;
+  }
+
+  std::optional<Message> write() {
+    Result<DumpPlan> plan = make_plan();
     if (!plan) return failure(plan.error());
-    describe(image, *selection);
 
     WriteOptions write_options;
     write_options.compress = options_.compress;
