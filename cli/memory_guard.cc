@@ -14,7 +14,7 @@ constexpr auto kWindow = 1s;
 }  // namespace
 
 MemoryGuard::MemoryGuard(Sys& sys, std::int32_t target)
-    : watch_(sys, target), thread_([this](std::stop_token stop) { run(stop); }) {}
+    : watch_(sys, target), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 MemoryGuard::~MemoryGuard() {
   stop();
@@ -31,13 +31,13 @@ void MemoryGuard::stop() {
   thread_.join();
 }
 
-bool MemoryGuard::wait(std::stop_token stop) {
+bool MemoryGuard::wait(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, stop, kPeriod, [] { return false; });
   return !stop.stop_requested();
 }
 
-void MemoryGuard::run(std::stop_token stop) {
+void MemoryGuard::run(const std::stop_token& stop) {
   const MemoryReading baseline = watch_.read();
   // The readings of the last second and one older one, oldest first.
   std::deque<MemoryReading> recent = {baseline};

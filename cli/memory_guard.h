@@ -10,6 +10,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -32,8 +33,8 @@ class MemoryGuard {
   void stop();
 
  private:
-  void run(std::stop_token stop);
-  bool wait(std::stop_token stop);
+  void run(const std::stop_token& stop);
+  bool wait(const std::stop_token& stop);
 
   MemoryWatch watch_;
   std::mutex mutex_;

@@ -84,7 +84,7 @@ std::optional<ProcessEntry> describe(Sys& sys, std::int32_t pid, std::int64_t bo
 std::string user_name(std::uint32_t uid) {
   passwd entry{};
   passwd* found = nullptr;
-  std::array<char, 4096> buffer;
+  std::array<char, 4096> buffer{};
   if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
     return found->pw_name;
   return fmt::format("{}", uid);
@@ -145,6 +145,7 @@ std::vector<ProcessEntry> list_processes(Sys& sys, std::int32_t except) {
 std::string candidates_text(const std::vector<ProcessEntry>& candidates, unsigned columns) {
   std::string text;
   std::vector<std::string> users;
+  users.reserve(candidates.size());
   std::size_t width = 4;
   for (const ProcessEntry& each : candidates) {
     users.push_back(printable(user_name(each.uid)));

@@ -31,7 +31,7 @@ class SignalWatch {
  private:
   void watch();
 
-  sigset_t set_;
+  sigset_t set_{};
   std::atomic<int> signal_{0};
   std::atomic<bool> closing_{false};
   std::stop_source source_;
