@@ -29,6 +29,8 @@
 #include <snapshot/linux/linux_backend.h>
 #include <snapshot/linux/planner.h>
 #include <snapshot/linux/preflight.h>
+#include <snapshot/linux/proc_parser.h>
+#include <snapshot/linux/proc_reader.h>
 #include <snapshot/support/error_text.h>
 
 namespace doppel {
@@ -258,9 +260,19 @@ class Capture {
   }
 
   Message failure(const Error& error) const {
-    Message message = capture_sentence(error, pid_, comm_);
+    Message message = capture_sentence(error, pid_, comm_, target_lives());
     if (error.code == Errc::cancelled) message.why = signal_name(signals_.signal());
     return message;
+  }
+
+  /// Whether the process is there, and not a zombie.
+  bool target_lives() const {
+    const Result<ProcDir> process = ProcDir::open(sys_, pid_);
+    if (!process) return false;
+    const Result<std::string> text = process->read_text("stat");
+    if (!text) return false;
+    const Result<ProcStat> stat = parse_stat(*text);
+    return stat && stat->state != 'Z' && stat->state != 'X';
   }
 
   std::string path() const { return output_.path.value_or("-"); }

@@ -52,7 +52,8 @@ std::string errno_text(int os) {
   return error_text(error);
 }
 
-Message capture_sentence(const Error& error, std::int32_t pid, std::string_view comm) {
+Message capture_sentence(const Error& error, std::int32_t pid, std::string_view comm,
+                         bool target_lives) {
   const std::string process = process_text(pid, comm);
   const std::string step = step_text(error);
   const std::string cause = cause_text(error);
@@ -65,6 +66,12 @@ Message capture_sentence(const Error& error, std::int32_t pid, std::string_view 
   }
   switch (error.code) {
     case Errc::gone:
+      if (target_lives) {
+        return {.exit = ExitCode::failed,
+                .what = fmt::format("{}: it is gone", step),
+                .why = "killed by someone else",
+                .next = fmt::format("{} runs on, nothing was written", process)};
+      }
       return {.exit = ExitCode::no_such_process,
               .what = fmt::format("{} is gone", process),
               .why = step,
@@ -88,7 +95,7 @@ Message capture_sentence(const Error& error, std::int32_t pid, std::string_view 
       return {.exit = ExitCode::failed,
               .what = fmt::format("{}: over the limit", step),
               .why = cause,
-              .next = fmt::format("{} was not touched", process)};
+              .next = fmt::format("{} runs on, nothing was written", process)};
     case Errc::cancelled:
       return {.exit = ExitCode::failed,
               .what = "interrupted",

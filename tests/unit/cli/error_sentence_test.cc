@@ -45,7 +45,7 @@ TEST(error_sentence, each_kind_of_failure_has_its_exit_code_and_names_the_step) 
       {Errc::unsupported, ENOSYS, ExitCode::failed,
        "attach to 4711: not supported here (function not implemented); see doppel doctor 4711"},
       {Errc::limit, 0, ExitCode::failed,
-       "attach to 4711: over the limit; process 4711 (redis) was not touched"},
+       "attach to 4711: over the limit; process 4711 (redis) runs on, nothing was written"},
       {Errc::cancelled, 0, ExitCode::failed,
        "interrupted; process 4711 (redis) runs on, nothing was written"},
       {Errc::malformed, 0, ExitCode::failed,
@@ -63,6 +63,15 @@ TEST(error_sentence, each_kind_of_failure_has_its_exit_code_and_names_the_step) 
     EXPECT_EQ(message.exit, each.exit) << each.line;
     EXPECT_EQ(to_line(message), each.line);
   }
+}
+
+TEST(error_sentence, what_is_gone_is_not_the_process_when_that_lives) {
+  const Message message =
+      capture_sentence(error(Errc::gone, 0, "wait for the clone", ""), 4711, "redis", true);
+  EXPECT_EQ(message.exit, ExitCode::failed);
+  EXPECT_EQ(to_line(message),
+            "wait for the clone: it is gone (killed by someone else); process 4711 (redis) runs "
+            "on, nothing was written");
 }
 
 TEST(error_sentence, a_gate_that_the_engine_met_is_its_own_sentence) {
