@@ -9,10 +9,13 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <tests/live/cli_run.h>
 #include <tests/support/live_target.h>
+#include <tests/support/run_command.h>
 #include <tests/support/temp_dir.h>
 
 namespace doppel {
@@ -74,6 +77,39 @@ TEST(cli_interrupt_moments, at_any_moment) {
     std::filesystem::remove(directory.file("x"));
   }
   EXPECT_GT(interrupted, 0);
+  EXPECT_EQ(unharmed.harm(), "");
+  EXPECT_TRUE(target.finish().ok);
+}
+
+TEST(cli_interrupt_moments, somebody_kills_the_clone) {
+  LiveTarget target("quiet", {"16384"});
+  DOPPEL_SKIP_IF(target.skip_reason());
+  const Unharmed unharmed(target);
+  const TempDir directory;
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  RunOptions run;
+  run.out = ends[1];
+  RunningDoppel doppel({"capture", std::to_string(target.pid()), "-o", "-"}, run);
+  ::close(ends[1]);
+  std::string dump(1, 0);
+  ASSERT_EQ(::read(ends[0], dump.data(), 1), 1);
+  // The clone is a child of the target, though not one that wait() finds.
+  const std::string pid = std::to_string(target.pid());
+  pid_t clone = 0;
+  std::istringstream(read_text("/proc/" + pid + "/task/" + pid + "/children")) >> clone;
+  ASSERT_GT(clone, 0);
+  ASSERT_EQ(::kill(clone, SIGKILL), 0);
+  std::array<char, 65536> buffer;
+  for (ssize_t got = 0; (got = ::read(ends[0], buffer.data(), buffer.size())) > 0;)
+    dump.append(buffer.data(), static_cast<std::size_t>(got));
+  ::close(ends[0]);
+  const Ran ran = doppel.wait();
+  EXPECT_EQ(ran.exit, 3) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("cut short"));
+  std::ofstream(directory.file("x.zst"), std::ios::binary) << dump;
+  EXPECT_EQ(run_command({"zstd", "-tq", directory.file("x.zst")}).exit, 0);
+  EXPECT_LT(dump.size(), 16u << 20);
   EXPECT_EQ(unharmed.harm(), "");
   EXPECT_TRUE(target.finish().ok);
 }
