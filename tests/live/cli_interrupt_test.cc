@@ -59,13 +59,17 @@ TEST(cli_interrupt_moments, at_any_moment) {
   const TempDir directory;
   RunOptions run;
   run.directory = directory.path().string();
+  run.wrapper = {"setsid"};  // a process group of its own, all of which a terminal's Ctrl-C reaches
   int interrupted = 0;
   // From before main() to beyond the end; the step is the test's resolution, not a wait for
   // something.
   for (int step = 0; step < 60; ++step) {
     RunningDoppel doppel({"capture", std::to_string(target.pid()), "-o", "x"}, run);
     std::this_thread::sleep_for(step * 1ms);
-    doppel.signal(step % 2 == 0 ? SIGINT : SIGTERM);
+    if (step % 2 == 0)
+      ::kill(-doppel.pid(), SIGINT);
+    else
+      doppel.signal(SIGTERM);
     const Ran ran = doppel.wait();
     // Killed before it could watch; interrupted; or done already.
     ASSERT_THAT(ran.exit, AnyOf(128 + SIGINT, 128 + SIGTERM, 1, 0)) << step << ran.err;

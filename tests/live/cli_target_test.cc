@@ -4,8 +4,7 @@
 // each of them harmless.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -298,6 +297,31 @@ INSTANTIATE_TEST_SUITE_P(
                             {"unshare", "--user", "--map-root-user", "--pid", "--mount", "--fork",
                              "--kill-child"}}),
     [](const auto& each) { return each.param.name; });
+
+TEST(cli_target, a_process_that_forbade_dumps) {
+  DOPPEL_SKIP_IF(why_not_root());
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_DUMPABLE, 0);
+    ::close(ends[0]);
+    (void)!::write(ends[1], "r", 1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ends[0], &byte, 1), 1);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  const TempDir directory;
+  expect_refused(capture(id(child), directory), 5, "--force-undumpable", directory);
+  const Ran forced = capture(id(child), directory, {"--force-undumpable"});
+  EXPECT_EQ(forced.exit, 0) << forced.err;
+  EXPECT_FALSE(directory.empty());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
 
 TEST(cli_target, a_filter_that_cannot_be_suspended) {
   DOPPEL_SKIP_IF(why_not_root());
