@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   pthread_t thread;
   VICTIM_CHECK(pthread_create(&thread, nullptr, idle, nullptr) == 0);
   if (round == 3) victim::ready();
-  VICTIM_CHECK(waitpid(-1, nullptr, WNOHANG | __WALL) == -1 && errno == ECHILD);
+  VICTIM_CHECK(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
   pollfd input = {0, POLLIN, 0};
   const int events = poll(&input, 1, 3);
   VICTIM_CHECK(events >= 0);
