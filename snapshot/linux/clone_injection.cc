@@ -13,7 +13,9 @@
 #include <string_view>
 
 #include <snapshot/linux/clone_injection.h>
+#include <snapshot/linux/clone_removal.h>
 #include <snapshot/linux/gadget.h>
+#include <snapshot/linux/injection_scene.h>
 #include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/remote_calls.h>
 
@@ -50,37 +52,12 @@ Result<long> made(long value, const char* step) {
   return check(value, step);
 }
 
-/// The context that all steps share.
-struct Scene {
-  Sys& sys;
-  const TargetProcess& target;
-  int memory_fd;
-  const CaptureArena& arena;
-  const SnapshotOrders& orders;
-  std::optional<Address> vdso_gadget;
-
-  std::optional<Address> gadget_for(FrozenThread& thread) const {
-    if (!thread.record().has_registers || !thread.tracee().stopped()) return std::nullopt;
-    const X86_64Registers& registers = thread.record().registers;
-    if (thread.tracee().stop().kind == StopKind::signal)
-      return std::nullopt;  // it has an errand of its own
-    if (!may_be_borrowed(sys, memory_fd, thread.tracee(), registers)) return std::nullopt;
-    const std::optional<Address> own = find_own_gadget(sys, memory_fd, registers);
-    return own ? own : vdso_gadget;
-  }
-
-  void note_injection(const RemoteCalls& calls) const {
-    std::uint64_t& longest = arena.header().injection_ns;
-    longest = std::max(longest, calls.foreign_ns());
-  }
-};
-
 /// The task that makes the clone. It shares the target's memory, has an empty descriptor table of
 /// its own and is the target's child without exit signal. Its death is seen to by take_snapshot().
 class CloneHelper {
  public:
-  static Result<std::unique_ptr<CloneHelper>> create(const Scene& scene, FrozenThread& host,
-                                                     Address gadget) {
+  static Result<std::unique_ptr<CloneHelper>> create(const InjectionScene& scene,
+                                                     FrozenThread& host, Address gadget) {
     ArenaHeader& header = scene.arena.header();
     pid_t task = 0;
     {
@@ -170,7 +147,7 @@ struct HostAndHelper {
 };
 
 /// Lets the first thread that can be borrowed make the helper. Nothing when none can be.
-Result<HostAndHelper> make_helper(const Scene& scene, Freeze& freeze) {
+Result<HostAndHelper> make_helper(const InjectionScene& scene, Freeze& freeze) {
   constexpr int kMostAttempts = 32;
   int attempts = 0;
   // A thread in a system call first: it is in no critical section, and stands behind a `syscall` of
@@ -195,7 +172,7 @@ Result<HostAndHelper> make_helper(const Scene& scene, Freeze& freeze) {
 }
 
 /// Reads what was ordered to be read in the stop.
-void copy_memory(const Scene& scene, std::size_t first, std::size_t last) {
+void copy_memory(const InjectionScene& scene, std::size_t first, std::size_t last) {
   for (std::size_t i = first; i < last; ++i) {
     CopyRecord& copy = scene.arena.copy_records()[i];
     while (copy.copied < copy.range.size) {
@@ -209,7 +186,7 @@ void copy_memory(const Scene& scene, std::size_t first, std::size_t last) {
 }
 
 /// Without a clone the stacks at least are to be of one instant with the registers.
-void copy_stacks(const Scene& scene, const Freeze& freeze) {
+void copy_stacks(const InjectionScene& scene, const Freeze& freeze) {
   std::uint32_t& count = scene.arena.header().copy_count;
   std::uint64_t offset = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -229,7 +206,7 @@ void copy_stacks(const Scene& scene, const Freeze& freeze) {
   }
 }
 
-Result<> read_maps(const Scene& scene) {
+Result<> read_maps(const InjectionScene& scene) {
   const std::span<std::byte> room = scene.arena.maps();
   const std::span<char> text = DOPPEL_TRY(
       scene.target.read_into("maps", std::span(reinterpret_cast<char*>(room.data()), room.size())));
@@ -238,52 +215,12 @@ Result<> read_maps(const Scene& scene) {
   return {};
 }
 
-/// The target's own number for a task of ours that is its child; 0 when it is none (any more).
-pid_t child_number(const Scene& scene, pid_t task) {
-  std::array<char, 8192> buffer;
-  const std::string name = "/proc/" + std::to_string(task) + "/status";
-  const UniqueFd file(static_cast<int>(scene.sys.openat(AT_FDCWD, name.c_str(), O_RDONLY)));
-  if (!file) return 0;
-  const long size = scene.sys.read(file.get(), buffer.data(), buffer.size());
-  if (size <= 0) return 0;
-  Result<ProcStatus> status =
-      parse_status(std::string_view(buffer.data(), static_cast<std::size_t>(size)));
-  if (!status || status->parent != scene.target.pid()) return 0;
-  return status->namespace_ids.empty() ? task : status->namespace_ids.back();
-}
-
-/// Lets `host`, a thread that is held, collect dead children of the target. Errc::cancelled: a
-/// signal came.
-Result<> collect_children(const Scene& scene, FrozenThread& host, Address gadget,
-                          std::span<const pid_t> numbers) {
-  RemoteCalls calls(host.tracee(), host.record().registers, gadget, RemoteCalls::Of::target);
-  Result<> result;
-  for (const pid_t number : numbers) {
-    if (number == 0) continue;
-    const Result<long> value = calls.call({.number = SYS_wait4,
-                                           .a = static_cast<std::uint64_t>(number),
-                                           .c = static_cast<std::uint64_t>(__WALL | WNOHANG)});
-    if (!value) {
-      result = fail(value.error());
-      break;
-    }
-    if (*value == 0) {
-      result = fail(Errc::timeout, "collect the clone");
-      break;
-    }
-  }
-  Result<> finished = calls.finish();
-  scene.note_injection(calls);
-  if (result) result = std::move(finished);
-  return result;
-}
-
 }  // namespace
 
 Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int memory_fd,
                                     const CaptureArena& arena, const SnapshotOrders& orders) {
-  const Scene scene{sys,   target, memory_fd,
-                    arena, orders, find_vdso_gadget(sys, memory_fd, orders.vdso)};
+  const InjectionScene scene{sys,   target, memory_fd,
+                             arena, orders, find_vdso_gadget(sys, memory_fd, orders.vdso)};
   ArenaHeader& header = arena.header();
   TakenSnapshot taken;
   HostAndHelper injection;
@@ -291,10 +228,12 @@ Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int m
   Result<pid_t> clone = 0;
   Result<> result = [&]() -> Result<> {
     DOPPEL_TRY(freeze.stop_sleeping());
+    DOPPEL_TRY(scene.still_the_same_program());
     if (orders.clone) injection = DOPPEL_TRY(make_helper(scene, freeze));
     if (injection.helper) DOPPEL_TRY(injection.helper->prepare());
     // ---- from here on no thread of the target runs ----
     DOPPEL_TRY(freeze.stop_running());
+    DOPPEL_TRY(scene.still_the_same_program());
     if (orders.clone && !injection.helper) {
       injection = DOPPEL_TRY(make_helper(scene, freeze));
       if (!injection.helper) return fail(Errc::unsupported, "find a thread that can be borrowed");
@@ -313,7 +252,7 @@ Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int m
   }();
   if (injection.helper) {
     injection.helper->kill(sys);
-    const pid_t number = child_number(scene, header.helper);
+    const pid_t number = child_number(sys, target, header.helper);
     if (injection.host->tracee().stopped() &&
         injection.host->tracee().stop().kind != StopKind::signal) {
       const std::array<pid_t, 1> numbers = {number};
@@ -336,77 +275,6 @@ Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int m
   }
   taken.laggards = freeze.take_laggards();
   return taken;
-}
-
-Result<> remove_tasks(Sys& sys, const TargetProcess& target, int memory_fd,
-                      const CaptureArena& arena, const SnapshotOrders& orders,
-                      std::span<const pid_t> tasks) {
-  const Scene scene{sys,   target, memory_fd,
-                    arena, orders, find_vdso_gadget(sys, memory_fd, orders.vdso)};
-  for (const pid_t task : tasks) {
-    if (task == 0) continue;
-    if (child_number(scene, task) == 0) continue;  // not (any more) a child of the target
-    (void)sys.kill(task, SIGKILL);
-    // As its tracer, if we are, we see it die first; then it is its parent's.
-    const std::uint64_t deadline = monotonic_ns() + 30 * kSecond;
-    while (monotonic_ns() < deadline) {
-      Result<Stop> stop = wait_stop(sys, task, monotonic_ns() + kSecond / 100);
-      if (!stop) break;  // not ours to wait for
-      if (stop->kind != StopKind::exited) continue;
-      siginfo_t info{};
-      (void)sys.waitid(P_PID, task, &info, WEXITED | WNOHANG | __WALL);
-      break;
-    }
-  }
-  constexpr int kMostAttempts = 200;
-  Result<> result;
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    std::vector<pid_t> numbers;
-    for (const pid_t task : tasks) {
-      if (task == 0) continue;
-      if (const pid_t number = child_number(scene, task); number != 0) numbers.push_back(number);
-    }
-    if (numbers.empty() || target.ended()) return {};
-    if (attempt > 0) (void)sys.sigtimedwait(1ull << (SIGCHLD - 1), 5'000'000);
-    // One thread is enough: a sleeping one, or on later attempts any.
-    Result<std::vector<pid_t>> threads = target.threads();
-    if (!threads) return {};
-    for (std::size_t i = 0; i < threads->size(); ++i) {
-      const pid_t tid = (*threads)[(i + static_cast<std::size_t>(attempt)) % threads->size()];
-      ThreadRecord record;
-      record.tid = tid;
-      const std::string name = "task/" + std::to_string(tid) + "/stat";
-      Result<std::span<char>> text =
-          target.read_into(name.c_str(), std::span<char>(record.stat, sizeof record.stat - 1));
-      if (!text) continue;
-      record.state = state_in_stat(record.stat);
-      const bool wanted =
-          record.state == 'S' || (attempt > 0 && (record.state == 'R' || record.state == 'T'));
-      if (!wanted) continue;
-      std::array<std::byte, 64> no_room;
-      Result<FrozenThread> thread =
-          FrozenThread::attach(sys, target, tid, orders.settings, record, no_room, no_room);
-      if (!thread) {
-        result = fail(std::move(thread.error()));
-        continue;
-      }
-      SleepClock clock(sys);
-      thread->note_sleep(clock);
-      result = thread->order();
-      if (result) result = thread->collect(monotonic_ns() + kSecond / 20);
-      if (result && thread->tracee().stopped()) {
-        const std::optional<Address> gadget = scene.gadget_for(*thread);
-        if (gadget) result = collect_children(scene, *thread, *gadget, numbers);
-      }
-      if (thread->tracee().stopped()) {
-        Result<std::uint64_t> hold = thread->release();
-        if (hold) arena.header().pause_ns = std::max(arena.header().pause_ns, *hold);
-      }
-      break;
-    }
-  }
-  if (result) result = fail(Errc::timeout, "collect the clone", std::to_string(target.pid()));
-  return result;
 }
 
 }  // namespace doppel

@@ -44,14 +44,6 @@ struct TakenSnapshot {
 Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int memory_fd,
                                     const CaptureArena& arena, const SnapshotOrders& orders);
 
-/// Kills the tasks, our own, and lets a thread of the target collect them, so that nothing is left
-/// of them, not even a zombie. 0 entries are skipped. A task whose parent is no longer the target
-/// needs nothing: it is gone or somebody else's to collect. Its hold of the one thread is noted in
-/// the arena.
-Result<> remove_tasks(Sys& sys, const TargetProcess& target, int memory_fd,
-                      const CaptureArena& arena, const SnapshotOrders& orders,
-                      std::span<const pid_t> tasks);
-
 }  // namespace doppel
 
 #endif  // DOPPEL_SNAPSHOT_LINUX_CLONE_INJECTION_H_

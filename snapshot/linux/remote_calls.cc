@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
 #include <string>
 
 #include <snapshot/linux/remote_calls.h>
@@ -10,6 +11,12 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 // A clone of a very large address space takes seconds; anything beyond this is a hang.
 constexpr std::uint64_t kLongestCall = 120 * kSecond;
 constexpr int kMostMereStops = 8;
+
+bool is_fault(const Stop& stop) {
+  if (stop.kind != StopKind::signal) return false;
+  return stop.signal == SIGSEGV || stop.signal == SIGBUS || stop.signal == SIGILL ||
+         stop.signal == SIGTRAP || stop.signal == SIGSYS || stop.signal == SIGFPE;
+}
 
 }  // namespace
 
@@ -43,6 +50,8 @@ Result<> RemoteCalls::step(const char* what) {
         thread_.stop().kind == StopKind::trap || thread_.stop().kind == StopKind::group_stop;
     if (mere_stop && ++mere_stops <= kMostMereStops) continue;
     if (of_ == Of::target) {
+      // A fault under foreign registers is our doing, and not the program's to see.
+      if (is_fault(thread_.stop())) thread_.drop_signal();
       DOPPEL_TRY(put_back());
       disturbed_ = false;  // the stop for a signal is as good as the one we found
       return fail(Errc::cancelled, what, std::to_string(thread_.tid()));

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <vector>
 
+#include <snapshot/linux/clone_removal.h>
 #include <snapshot/linux/remote_calls.h>
 #include <snapshot/linux/settle_clone.h>
 #include <snapshot/linux/tracer_messages.h>
@@ -172,8 +173,7 @@ Result<> Tracer::clean_up() {
   if (taken_.clone) taken_.clone->tracee.abandon();
   for (auto& thread : taken_.laggards) thread->tracee().abandon();
   const std::array<pid_t, 2> tasks = {header.clone, header.helper};
-  if (!target_memory_) (void)open_target_memory();
-  DOPPEL_TRY(remove_tasks(sys_, target_, target_memory_.get(), arena_, orders_, tasks));
+  DOPPEL_TRY(remove_tasks(sys_, target_, arena_, orders_, tasks));
   header.clone = 0;
   header.helper = 0;
   return {};
