@@ -3,6 +3,8 @@
 
 namespace doppel {
 
+using namespace coredump_filter;
+
 namespace {
 
 constexpr Verdict kWhole{.treatment = Treatment::whole};

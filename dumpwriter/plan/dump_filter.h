@@ -16,17 +16,17 @@
 namespace doppel {
 
 /// Bits of /proc/PID/coredump_filter (core(5)).
-enum CoredumpFilter : std::uint64_t {
-  kAnonymousPrivate = 1u << 0,
-  kAnonymousShared = 1u << 1,
-  kFilePrivate = 1u << 2,
-  kFileShared = 1u << 3,
-  kElfHeaders = 1u << 4,
-  kHugePrivate = 1u << 5,
-  kHugeShared = 1u << 6,
-  kDaxPrivate = 1u << 7,
-  kDaxShared = 1u << 8,
-};
+namespace coredump_filter {
+inline constexpr std::uint64_t kAnonymousPrivate = 1u << 0;
+inline constexpr std::uint64_t kAnonymousShared = 1u << 1;
+inline constexpr std::uint64_t kFilePrivate = 1u << 2;
+inline constexpr std::uint64_t kFileShared = 1u << 3;
+inline constexpr std::uint64_t kElfHeaders = 1u << 4;
+inline constexpr std::uint64_t kHugePrivate = 1u << 5;
+inline constexpr std::uint64_t kHugeShared = 1u << 6;
+inline constexpr std::uint64_t kDaxPrivate = 1u << 7;
+inline constexpr std::uint64_t kDaxShared = 1u << 8;
+}  // namespace coredump_filter
 
 enum class Treatment {
   whole,    ///< its bytes, as far as they can be read
@@ -43,7 +43,7 @@ struct Verdict {
   bool landmarks = false;  ///< not whole, but its ELF header and the like are to be kept
 };
 
-/// Pure. `filter` holds CoredumpFilter bits; `omit_shared` leaves shared memory out whatever they
+/// Pure. `filter` holds coredump_filter bits; `omit_shared` leaves shared memory out whatever they
 /// say. Unreadable parts of a region that is wanted `whole` are the survey's business, not this
 /// function's.
 Verdict judge(const Region& region, std::uint64_t filter, bool omit_shared);

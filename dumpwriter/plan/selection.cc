@@ -74,7 +74,7 @@ std::vector<Extent> cut(const std::vector<Extent>& extents, const AddressRange& 
 
 /// Sorted, without holes or overlaps, joined where neighbours are of one kind; what the survey did
 /// not speak of counts as unreadable.
-std::vector<Extent> normalise(std::vector<Extent> extents, const AddressRange& range,
+std::vector<Extent> normalise(const std::vector<Extent>& extents, const AddressRange& range,
                               bool untouched_is_zero) {
   std::vector<Extent> whole;
   std::uint64_t at = 0;
@@ -178,7 +178,7 @@ class Selector {
     // zero.
     const bool untouched_is_zero =
         region.backing == Backing::anonymous || region.backing == Backing::shared_memory;
-    const std::vector<Extent> extents = normalise(std::move(*surveyed), range, untouched_is_zero);
+    const std::vector<Extent> extents = normalise(*surveyed, range, untouched_is_zero);
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
     const auto flush = [&] {

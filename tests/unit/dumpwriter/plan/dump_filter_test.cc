@@ -7,6 +7,8 @@
 namespace doppel {
 namespace {
 
+using namespace coredump_filter;
+
 constexpr std::uint64_t kAll = 0x1ff;
 
 Region anonymous() {
