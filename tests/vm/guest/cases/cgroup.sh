@@ -12,7 +12,8 @@ clone=$(children)
 is "one clone" "$(echo "$clone" | grep -c .)" 1
 is "the service's cgroup holds the service alone" "$(cat $group/cgroup.procs)" "$victim"
 is "the clone's oom_score_adj" "$(cat /proc/$clone/oom_score_adj)" 1000
-is "the clone's session is its own" "$(awk '{ print $6 }' /proc/$clone/stat)" "$clone"
+session() { awk '{ print $6 }' /proc/$1/stat; }
+holds "the clone is in no session of the target's" [ "$(session $clone)" != "$(session $victim)" ]
 is "the clone has no descriptor" "$(ls /proc/$clone/fd | grep -c .)" 0
 says "ps explains the clone" /proc/$clone/comm '^(dump:|doppel)'
 # What a service manager does: everything in the group is killed. The dump is completed nevertheless.

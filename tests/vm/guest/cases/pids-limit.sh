@@ -10,16 +10,19 @@ need "pids controller" sh -c "echo +pids >/sys/fs/cgroup/case-$CASE/cgroup.subtr
 IN=$group start_victim plain
 cat $group/pids.current >$group/pids.max
 capture --no-compress -o /tmp/core $victim
-if [ $code = 0 ]; then
-  core_holds /tmp/core notes >/tmp/notes
-  says "full: the dump names the engine" /tmp/notes '"engine": ?"direct"'
-  dump_holds "full: the dump" /tmp/core $address $size 0
-else
-  captured "full: refused" 1
-  says "full: the message names pids.max" /tmp/err 'pids\.max'
-  holds "full: no dump" [ ! -e /tmp/core ]
-fi
+# Without a clone the direct engine goes on: what may be torn is a loss nobody asked for.
+captured "full: captured with a loss" 3
+says "full: the message names the gate" /tmp/err 'pids\.max'
+core_holds /tmp/core notes >/tmp/notes
+says "full: the dump names the engine" /tmp/notes '"engine": ?"direct"'
+dump_holds "full: what stood still is right" /tmp/core $address $size 0
 unharmed "full"
+rm -f /tmp/core
+capture --engine clone --no-compress -o /tmp/core $victim
+captured "full, only a clone will do: refused" 1
+says "full, only a clone will do: the message names the gate" /tmp/err 'pids\.max'
+holds "full, only a clone will do: no dump" [ ! -e /tmp/core ]
+unharmed "full, only a clone will do"
 doppel doctor $victim >/tmp/out 2>/tmp/err
 says "full: doctor says so" /tmp/out 'pids\.max'
 rm -f /tmp/core
