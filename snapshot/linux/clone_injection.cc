@@ -18,6 +18,7 @@
 #include <snapshot/linux/injection_scene.h>
 #include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/remote_calls.h>
+#include <snapshot/linux/urgency.h>
 
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1U << 1)
@@ -95,6 +96,7 @@ class CloneHelper {
     // The clone inherits session and group: signals to the target's group or terminal do not reach
     // it.
     (void)DOPPEL_TRY(helper->calls_->call({.number = SYS_setsid}));
+    hasten(scene.sys, task);
     return helper;
   }
 
@@ -119,11 +121,11 @@ class CloneHelper {
   /// Kills it and consumes its death as its tracer; its zombie is left to its parent.
   void kill(Sys& sys) {
     if (tracee_.tid() == 0) return;
-    (void)sys.kill(tracee_.tid(), SIGKILL);
-    (void)tracee_.wait(monotonic_ns() + 10 * kSecond);
-    // A stop may be seen first; SIGKILL ends it by itself.
-    while (tracee_.stopped()) {
-      if (!tracee_.wait(monotonic_ns() + 10 * kSecond)) break;
+    // A stop may be seen first, and a kill that failed is tried again: it must not stay for ever.
+    const std::uint64_t deadline = monotonic_ns() + 10 * kSecond;
+    while (!tracee_.dead() && monotonic_ns() < deadline) {
+      (void)sys.kill(tracee_.tid(), SIGKILL);
+      (void)tracee_.wait(monotonic_ns() + kSecond);
     }
     if (tracee_.dead()) {
       tracee_.reap();
@@ -146,21 +148,23 @@ struct HostAndHelper {
   std::unique_ptr<CloneHelper> helper;
 };
 
-/// Lets the first thread that can be borrowed make the helper. Nothing when none can be.
+/// Lets a thread that can be borrowed make the helper. Nothing when none can be. The one stopped
+/// last is asked first: it has to stay longest, until the helper is collected.
 Result<HostAndHelper> make_helper(const InjectionScene& scene, Freeze& freeze) {
   constexpr int kMostAttempts = 32;
   int attempts = 0;
   // A thread in a system call first: it is in no critical section, and stands behind a `syscall` of
   // its own.
   for (const bool in_call : {true, false}) {
-    for (const auto& thread : freeze.threads()) {
+    for (auto each = freeze.threads().rbegin(); each != freeze.threads().rend(); ++each) {
+      FrozenThread* const thread = each->get();
       if (!thread->record().has_registers) continue;
       if ((static_cast<std::int64_t>(thread->record().registers.orig_rax) >= 0) != in_call)
         continue;
       const std::optional<Address> gadget = scene.gadget_for(*thread);
       if (!gadget) continue;
       Result<std::unique_ptr<CloneHelper>> helper = CloneHelper::create(scene, *thread, *gadget);
-      if (helper) return HostAndHelper{thread.get(), std::move(*helper)};
+      if (helper) return HostAndHelper{thread, std::move(*helper)};
       // A signal of its own came first, or it died: the next one.
       const bool next = helper.error().code == Errc::cancelled || helper.error().code == Errc::gone;
       if (!next || scene.arena.header().helper != 0 || ++attempts == kMostAttempts) {

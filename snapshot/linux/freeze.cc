@@ -17,9 +17,6 @@ constexpr std::uint64_t kSleeperPatience = 50 * kMillisecond;
 /// How long one that could run is waited for: it traps as soon as a loaded machine gives it a
 /// processor.
 constexpr std::uint64_t kRunnerPatience = 2000 * kMillisecond;
-/// Threads ordered to stop at once before the first is waited for: enough to overlap their
-/// wake-ups, few enough that none is held long before its turn.
-constexpr std::size_t kBatch = 16;
 /// A program that starts threads faster than they are stopped is given up on.
 constexpr int kMostPasses = 1000;
 
@@ -161,15 +158,14 @@ Result<> Freeze::collect(FrozenThread& thread) {
   }
 }
 
+/// All are ordered to stop before the first is waited for: on a busy machine each waits for a
+/// processor, and so they wait together.
 Result<> Freeze::stop_range(std::size_t first, std::size_t last) {
-  for (std::size_t batch = first; batch < last; batch += kBatch) {
-    const std::size_t end = std::min(batch + kBatch, last);
-    for (std::size_t i = batch; i < end; ++i) {
-      if (threads_[i]->tid() != 0 && !threads_[i]->ordered()) DOPPEL_TRY(threads_[i]->order());
-    }
-    for (std::size_t i = batch; i < end; ++i) {
-      if (threads_[i]->tid() != 0) DOPPEL_TRY(collect(*threads_[i]));
-    }
+  for (std::size_t i = first; i < last; ++i) {
+    if (threads_[i]->tid() != 0 && !threads_[i]->ordered()) DOPPEL_TRY(threads_[i]->order());
+  }
+  for (std::size_t i = first; i < last; ++i) {
+    if (threads_[i]->tid() != 0) DOPPEL_TRY(collect(*threads_[i]));
   }
   return {};
 }

@@ -11,9 +11,11 @@
 #include <vector>
 
 #include <snapshot/linux/cgroup_parser.h>
+#include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/proc_reader.h>
 #include <snapshot/linux/remote_calls.h>
 #include <snapshot/linux/settle_clone.h>
+#include <snapshot/linux/urgency.h>
 
 namespace doppel {
 namespace {
@@ -47,6 +49,15 @@ bool leave_cgroups(Sys& sys, const TargetProcess& target, pid_t clone) {
            away;
   }
   return away;
+}
+
+/// The target's nice value; 0 when it cannot be told.
+int nice_of(const TargetProcess& target) {
+  std::array<char, 1024> buffer;
+  Result<std::span<char>> text = target.read_into("stat", buffer);
+  if (!text) return 0;
+  Result<ProcStat> stat = parse_stat(std::string_view(text->data(), text->size()));
+  return stat ? static_cast<int>(stat->nice) : 0;
 }
 
 /// comm becomes "dump:NAME", and where permitted the command line too (PR_SET_MM needs
@@ -105,6 +116,7 @@ bool name_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int
 Settled settle_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int memory_fd) {
   Settled settled;
   const std::string process = "/proc/" + std::to_string(clone.tracee.tid());
+  calm(sys, clone.tracee.tid(), nice_of(target));
   if (!write_file(sys, process + "/oom_score_adj", "1000")) settled.missed |= Settled::kNoOomScore;
   if (!leave_cgroups(sys, target, clone.tracee.tid())) settled.missed |= Settled::kSameCgroup;
   if (!name_clone(sys, target, clone, memory_fd, settled.page)) settled.missed |= Settled::kNoName;

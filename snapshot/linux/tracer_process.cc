@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include <snapshot/linux/settle_clone.h>
 #include <snapshot/linux/tracer_messages.h>
 #include <snapshot/linux/tracer_process.h>
+#include <snapshot/linux/urgency.h>
 
 namespace doppel {
 namespace {
@@ -73,7 +73,7 @@ void Tracer::stand_apart() {
   // threads wait. Each is best effort. ONFAULT: lock what is used, do not fill what is only
   // reserved.
   (void)sys_.invoke(SYS_mlockall, MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
-  (void)sys_.invoke(SYS_setpriority, PRIO_PROCESS, 0, -20);
+  hasten(sys_, static_cast<pid_t>(sys_.invoke(SYS_getpid)));
   const UniqueFd score(
       static_cast<int>(sys_.openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY)));
   if (score) (void)sys_.write(score.get(), "-1000", 5);
