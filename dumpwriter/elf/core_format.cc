@@ -78,7 +78,6 @@ Result<DumpPlan> ElfCoreFormat::plan(const ProcessImage& image, const Selection&
     LoadHeader& load = loads[index];
     load.range = segment.range;
     load.access = image.regions[segment.region].access;
-    load.offset = first_page;  // of those without bytes; some readers refuse an offset past the end
     if (segment.content != Content::bytes) continue;
     load.offset = layout.offset();
     load.file_size = segment.range.size;
@@ -89,6 +88,14 @@ Result<DumpPlan> ElfCoreFormat::plan(const ProcessImage& image, const Selection&
         layout.append_zeros(piece.range.size);
       }
     }
+  }
+  // Where those without bytes would continue the one before, in the order of addresses: elfutils reads
+  // a module's segments as one run of the file and finds no module otherwise, and an offset past the
+  // end is refused by some.
+  std::uint64_t next = first_page;
+  for (LoadHeader& load : loads) {
+    if (load.file_size == 0) load.offset = next;
+    next = load.offset + load.file_size;
   }
   layout.fill(headers, make_core_headers(note_offset, note_size, loads));
   return std::move(layout).seal();

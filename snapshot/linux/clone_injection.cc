@@ -121,11 +121,11 @@ class CloneHelper {
   /// Kills it and consumes its death as its tracer; its zombie is left to its parent.
   void kill(Sys& sys) {
     if (tracee_.tid() == 0) return;
-    // A stop may be seen first, and a kill that failed is tried again: it must not stay for ever.
-    const std::uint64_t deadline = monotonic_ns() + 10 * kSecond;
-    while (!tracee_.dead() && monotonic_ns() < deadline) {
-      (void)sys.kill(tracee_.tid(), SIGKILL);
-      (void)tracee_.wait(monotonic_ns() + kSecond);
+    (void)sys.kill(tracee_.tid(), SIGKILL);
+    (void)tracee_.wait(monotonic_ns() + 10 * kSecond);
+    // A stop may be seen first; SIGKILL ends it by itself.
+    while (tracee_.stopped()) {
+      if (!tracee_.wait(monotonic_ns() + 10 * kSecond)) break;
     }
     if (tracee_.dead()) {
       tracee_.reap();

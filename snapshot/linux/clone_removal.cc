@@ -127,7 +127,13 @@ Result<> remove_tasks(Sys& sys, const TargetProcess& target, const CaptureArena&
       SleepClock clock(sys);
       thread->note_sleep(clock);
       result = thread->order();
-      if (result) result = thread->collect(monotonic_ns() + kSecond / 20);
+      // A thread that could run stops as soon as it gets a processor, which a loaded machine may
+      // not give it for long; letting go of it before would leave it interrupted.
+      const std::uint64_t deadline = monotonic_ns() + 5 * kSecond;
+      while (result && !thread->tracee().stopped() && !thread->tracee().dead() &&
+             monotonic_ns() < deadline) {
+        result = thread->collect(monotonic_ns() + kSecond / 20);
+      }
       if (result && thread->tracee().stopped()) {
         const std::optional<Address> gadget =
             scene.still_the_same_program() ? scene.gadget_for(*thread) : std::nullopt;

@@ -10,6 +10,7 @@
 #include <snapshot/linux/describe.h>
 #include <snapshot/linux/maps_parser.h>
 #include <snapshot/linux/proc_parser.h>
+#include <snapshot/linux/xsave_area.h>
 
 namespace doppel {
 namespace {
@@ -176,7 +177,7 @@ void describe_threads(const CaptureArena& arena, const ProcDir& process, Process
     if (record.has_registers) {
       registers.general = record.registers;
       const std::span<std::byte> xsave = arena.xsave(i).first(record.xsave_size);
-      registers.xsave.assign(xsave.begin(), xsave.end());
+      registers.xsave = without_unused_tiles(xsave);
       const std::size_t legacy = std::min<std::size_t>(512, xsave.size());
       registers.fxsave.assign(xsave.begin(), xsave.begin() + static_cast<std::ptrdiff_t>(legacy));
       // Without XSAVE it is the old area alone.
@@ -228,9 +229,7 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
                                                         const std::vector<Region>& before,
                                                         SharedMemory shared, ProcessImage& image) {
   const bool cloned = capture.tracer && capture.tracer->clone() != 0;
-  const std::string text =
-      DOPPEL_TRY(read_whole(sys, capture.files().smaps.get(), "smaps", std::size_t{1} << 30));
-  Smaps smaps = DOPPEL_TRY(parse_smaps(text));
+  Smaps smaps = DOPPEL_TRY(read_smaps(sys, capture.files().smaps.get(), "smaps"));
   std::vector<Region> regions = std::move(smaps.regions);
   const ArenaHeader& header = capture.arena.header();
   if (header.own_page != 0) remove_page(regions, header.own_page);

@@ -181,11 +181,11 @@ void Freeze::set_aside() {
   for (auto& thread : threads_) {
     if (fine(thread)) continue;
     if (thread->tid() == 0) {
-      thread.reset();
+      gone_.push_back(std::move(thread));
     } else if (thread->tracee().dead()) {
       thread->record().tid = 0;
       thread->tracee().reap();
-      thread.reset();
+      gone_.push_back(std::move(thread));
     } else {
       laggards_.push_back(std::move(thread));
     }

@@ -61,6 +61,8 @@ class Freeze {
   const TraceSettings* settings_;
   std::vector<std::unique_ptr<FrozenThread>> threads_;
   std::vector<std::unique_ptr<FrozenThread>> laggards_;
+  /// Dead ones. Kept: one of them may be the thread that was borrowed, and is still referred to.
+  std::vector<std::unique_ptr<FrozenThread>> gone_;
   std::size_t zombies_ = 0;  // dead or dying threads that cannot be attached to, but still count
 };
 

@@ -37,7 +37,7 @@ StopWork count_work(const Preflight& facts, SharedMemory shared);
 /// Nanoseconds per unit. The defaults were measured on an EPYC in a virtual machine
 /// (docs/limits.md); metal is faster by up to a half.
 struct StopCosts {
-  double base = 400'000;  ///< stop and release of the last thread, and the helper's birth
+  double base = 700'000;  ///< stop and release of the last thread, and the helper's birth
   double mapping = 480;
   double small_page = 77;
   double file_page = 32;

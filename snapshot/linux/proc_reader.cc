@@ -56,6 +56,18 @@ Result<std::string> read_system_file(Sys& sys, const char* path, std::size_t lim
   return read_whole(sys, file.get(), path, limit);
 }
 
+Result<Smaps> read_smaps(Sys& sys, int fd, std::string_view subject) {
+  SmapsParser parser;
+  std::string buffer(64 << 10, '\0');
+  while (true) {
+    const long got = sys.read(fd, buffer.data(), buffer.size());
+    if (got == -EINTR) continue;
+    if (got < 0) return fail_errno(static_cast<int>(-got), "read file", std::string(subject));
+    if (got == 0) return parser.finish();
+    DOPPEL_TRY(parser.feed(std::string_view(buffer).substr(0, static_cast<std::size_t>(got))));
+  }
+}
+
 Result<std::vector<std::string>> list_directory(Sys& sys, int fd, std::string_view subject) {
   std::vector<std::string> names;
   alignas(dirent64) std::array<char, 32768> buffer;

@@ -69,11 +69,9 @@ void Tracer::stand_apart() {
     next = fd + 1;
   }
   (void)sys_.close_range(next, ~0u, 0);
-  // Not swapped out, not chosen when memory runs out, first on the processor: while it works,
-  // threads wait. Each is best effort. ONFAULT: lock what is used, do not fill what is only
-  // reserved.
+  // Not swapped out, not chosen when memory runs out. Each is best effort. ONFAULT: lock what is
+  // used, do not fill what is only reserved.
   (void)sys_.invoke(SYS_mlockall, MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
-  hasten(sys_, static_cast<pid_t>(sys_.invoke(SYS_getpid)));
   const UniqueFd score(
       static_cast<int>(sys_.openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY)));
   if (score) (void)sys_.write(score.get(), "-1000", 5);
@@ -92,7 +90,10 @@ void Tracer::reply(const Result<>& result, std::span<const int> fds) {
 
 Result<> Tracer::take() {
   DOPPEL_TRY(open_target_memory());
-  taken_ = DOPPEL_TRY(take_snapshot(sys_, target_, target_memory_.get(), arena_, orders_));
+  hasten(sys_, 0);
+  Result<TakenSnapshot> taken = take_snapshot(sys_, target_, target_memory_.get(), arena_, orders_);
+  calm(sys_, 0, 0);
+  taken_ = DOPPEL_TRY(std::move(taken));
   ArenaHeader& header = arena_.header();
   header.laggard_count = static_cast<std::uint32_t>(taken_.laggards.size());
   const std::string their = "/proc/" + std::to_string(target_.pid());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -14,7 +15,8 @@ namespace {
 
 void set(Sys& sys, pid_t task, int nice, std::string_view group) {
   (void)sys.invoke(SYS_setpriority, PRIO_PROCESS, task, nice);
-  const std::string name = "/proc/" + std::to_string(task) + "/autogroup";
+  const std::string name =
+      "/proc/" + (task == 0 ? std::string("self") : std::to_string(task)) + "/autogroup";
   const UniqueFd file(static_cast<int>(sys.openat(AT_FDCWD, name.c_str(), O_WRONLY)));
   if (file) (void)sys.write(file.get(), group.data(), group.size());
 }
@@ -22,10 +24,17 @@ void set(Sys& sys, pid_t task, int nice, std::string_view group) {
 }  // namespace
 
 void hasten(Sys& sys, pid_t task) {
-  set(sys, task, -20, "-20");
+  // Real time first: with autogroups a nice value counts only among the tasks of one session, and
+  // on a busy machine a fork of 1 GiB that takes 18 ms of processor time then took 70 to 120 ms.
+  const sched_param parameter{.sched_priority = 1};
+  const long real_time = sys.invoke(SYS_sched_setscheduler, task, SCHED_FIFO | SCHED_RESET_ON_FORK,
+                                    reinterpret_cast<long>(&parameter));
+  if (real_time < 0) set(sys, task, -20, "-20");
 }
 
 void calm(Sys& sys, pid_t task, int nice) {
+  const sched_param parameter{.sched_priority = 0};
+  (void)sys.invoke(SYS_sched_setscheduler, task, SCHED_OTHER, reinterpret_cast<long>(&parameter));
   set(sys, task, nice, "0");
 }
 

@@ -12,11 +12,12 @@
 
 namespace doppel {
 
-/// Puts a task that leads a session of its own first. Its nice value alone would not do: with
-/// autogroups (kernel/sched/autogroup.c) it counts only inside the session.
+/// Puts a task of ours (0: the calling thread), leader of a session of its own, before everything
+/// ordinary: the lowest real-time priority, which its children do not inherit, or failing that the
+/// best nice value.
 void hasten(Sys& sys, pid_t task);
 
-/// Gives it the nice value `nice`, and its session the usual weight.
+/// Back among the ordinary, with the nice value `nice` and its session's usual weight.
 void calm(Sys& sys, pid_t task, int nice);
 
 }  // namespace doppel

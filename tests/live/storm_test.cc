@@ -106,20 +106,25 @@ TEST_P(Exiter, HundredCapturesInARow) {
   int taken = 0;
   for (int i = 0; i < kCaptures; ++i) {
     SCOPED_TRACE(i);
-    LiveTarget target("exiter", {std::to_string(300 + i * 53), GetParam().how});
     const OwnPicture before = take_own_picture();
+    std::string mark;
     {
+      LiveTarget target("exiter", {std::to_string(300 + i * 400), GetParam().how});
+      mark = target.mark();
       auto snapshot = capture(target.pid());
       if (snapshot) {
         ++taken;
         expect_plannable(*snapshot);
       } else {
-        EXPECT_TRUE(snapshot.error().code == Errc::gone) << text(snapshot.error());
+        // The memory of a process whose first thread has ended cannot be reached by its number.
+        const bool allowed =
+            snapshot.error().code == Errc::gone || snapshot.error().code == Errc::unsupported;
+        EXPECT_TRUE(allowed) << text(snapshot.error());
       }
+      if (snapshot) *snapshot = Snapshot{};
+      const Ending ending = target.finish(20000);
+      EXPECT_EQ(ending.status & ~0x80, GetParam().status) << ending.failure;
     }
-    const std::string mark = target.mark();
-    const Ending ending = target.finish(20000);
-    EXPECT_EQ(ending.status & ~0x80, GetParam().status) << ending.failure;
     // The clone of a process that is gone is init's to reap; it takes a moment.
     std::vector<std::string> left;
     for (int wait = 0; wait < 1000 && !(left = related_processes(mark, {}, {})).empty(); ++wait)
@@ -128,7 +133,6 @@ TEST_P(Exiter, HundredCapturesInARow) {
     std::string own;
     for (int wait = 0; wait < 1000 && !(own = describe(before, take_own_picture())).empty(); ++wait)
       usleep(1000);
-    // The victim itself was our child when the picture was taken, and is none now.
     EXPECT_EQ(own, "");
   }
   std::printf("exiter %s: %d of %d captures taken\n", GetParam().how, taken, kCaptures);

@@ -29,7 +29,7 @@ TEST_P(Victims, AreUnharmed) {
   for (int i = 0; i < kind.captures; ++i) {
     {
       auto snapshot = capture(target.pid());
-      DOPPEL_ASSERT_OK(snapshot);
+      if (!snapshot) FAIL() << text(snapshot.error()) << "; " << target.finish().failure;
       EXPECT_EQ(snapshot->image.process.engine, kind.engine);
       EXPECT_EQ(snapshot->image.process.pid, target.pid());
       auto sound = check_image(snapshot->image);
@@ -73,8 +73,12 @@ TEST(Gambles, AreNotTaken) {
       EXPECT_NE(snapshot->image.process.consistency, "instant");
     }
     EXPECT_EQ(unharmed.harm(), "");
-    auto refused = capture(target.pid(), SharedMemory::live, Engine::clone);
-    EXPECT_FALSE(refused.has_value()) << "the clone was asked for, and a clone is a gamble here";
+    {
+      // Pinned pages only make a clone slow; who asks for one gets it. The monitor would never
+      // answer.
+      auto asked = capture(target.pid(), SharedMemory::live, Engine::clone);
+      EXPECT_EQ(asked.has_value(), std::string(name) == "pinned");
+    }
     EXPECT_EQ(unharmed.harm(), "");
     const Ending ending = target.finish();
     EXPECT_TRUE(ending.ok) << ending.failure;

@@ -211,7 +211,8 @@ Unharmed::Unharmed(const LiveTarget& target, bool restless)
 std::string Unharmed::harm() const {
   std::string found;
   // Threads on their way back to sleep and a helper of ours that is just ending are no harm.
-  for (int round = 0; round < 2000; ++round) {
+  const auto until = Clock::now() + std::chrono::seconds(2);
+  for (;;) {
     found.clear();
     const ProcessPicture now = take_picture(target_.pid());
     for (const std::string& line : differences(before_, now, restless_)) found += line + "\n";
@@ -224,10 +225,9 @@ std::string Unharmed::harm() const {
            related_processes(target_.mark(), {target_.pid(), target_.started()}, known))
         found += "left behind: " + line + "\n";
     }
-    if (found.empty()) return found;
+    if (found.empty() || Clock::now() > until) return found;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  return found;
 }
 
 bool live_required() {

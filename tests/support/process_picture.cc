@@ -40,6 +40,14 @@ std::set<pid_t> children_of(pid_t pid) {
   return children;
 }
 
+std::string show(const std::string& value) {
+  return value;
+}
+
+std::string show(const ThreadPicture& thread) {
+  return std::string(1, thread.state) + ", tracer " + thread.tracer + ", signals " + thread.signals;
+}
+
 template <class Key, class Value>
 void compare(const char* what, const std::map<Key, Value>& before,
              const std::map<Key, Value>& after, std::vector<std::string>& found) {
@@ -48,7 +56,8 @@ void compare(const char* what, const std::map<Key, Value>& before,
     if (other == after.end())
       found.push_back(std::string(what) + " " + std::to_string(key) + " is gone");
     else if (!(other->second == value))
-      found.push_back(std::string(what) + " " + std::to_string(key) + " changed");
+      found.push_back(std::string(what) + " " + std::to_string(key) + " changed from " +
+                      show(value) + " to " + show(other->second));
   }
   for (const auto& [key, value] : after)
     if (!before.contains(key))

@@ -24,6 +24,7 @@ static unsigned long clock_ns() {
 }
 
 static void* heartbeat(void*) {
+  victim::begun.fetch_add(1);
   unsigned long before = clock_ns();
   while (!stop.load(std::memory_order_relaxed)) {
     const unsigned long at = clock_ns();
@@ -35,6 +36,7 @@ static void* heartbeat(void*) {
 }
 
 static void* spinner(void* index) {
+  victim::begun.fetch_add(1);
   const unsigned long seed = reinterpret_cast<unsigned long>(index) * 977 + 13;
   while (!stop.load(std::memory_order_relaxed)) {
     unsigned long a = seed, b = seed;
@@ -56,6 +58,7 @@ static void* spinner(void* index) {
 }
 
 static void* sleeper(void*) {
+  victim::begun.fetch_add(1);
   while (!stop.load(std::memory_order_relaxed)) {
     const timespec nap = {0, 20000000};
     if (clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr) != 0) victim::fail("a nap was cut");
@@ -78,6 +81,7 @@ int main(int argc, char** argv) {
   add(heartbeat, 0);
   for (long i = 0; i < spinners; ++i) add(spinner, i);
   for (long i = 0; i < sleepers; ++i) add(sleeper, i);
+  victim::await_begun(1 + spinners + sleepers);
   while (spinners > 0 && rounds.load() == 0) sched_yield();
   victim::ready();
   victim::serve([](const std::string& command) {

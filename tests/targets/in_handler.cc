@@ -63,13 +63,13 @@ static pthread_t waiter_thread;
 static void* waiter(void*) {
   int fds[2];
   VICTIM_CHECK(pipe(fds) == 0);
-  inside.fetch_add(1);
   char c;
   // SA_RESTART: the read goes on after the handler and gets what is written then.
   pthread_t writer;
   pthread_create(
       &writer, nullptr,
       [](void* end) -> void* {
+        victim::begun.fetch_add(1);
         while (!leave.load()) {
           const timespec nap = {0, 5000000};
           nanosleep(&nap, nullptr);
@@ -78,6 +78,7 @@ static void* waiter(void*) {
         return nullptr;
       },
       reinterpret_cast<void*>(static_cast<long>(fds[1])));
+  inside.fetch_add(1);
   if (read(fds[0], &c, 1) != 1 || c != 'r')
     victim::fail("the interrupted read: %s", strerror(errno));
   pthread_join(writer, nullptr);
@@ -104,6 +105,7 @@ int main() {
   while (inside.load() < 4) sched_yield();
   VICTIM_CHECK(pthread_kill(waiter_thread, SIGHUP) == 0);
   while (inside.load() < 5) sched_yield();
+  victim::await_begun(1);
   victim::ready();
   victim::serve();
   leave.store(true);

@@ -27,7 +27,8 @@ static void* sleeper(void* argument) {
     if (epoll < 0) victim::fail("epoll_create1: %s", strerror(errno));
     epoll_event event = {.events = EPOLLIN, .data = {}};
     VICTIM_CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, wake_pipe[0], &event) == 0);
-    if (epoll_wait(epoll, &event, 1, -1) != 1) victim::fail("epoll_wait: %s", strerror(errno));
+    if (epoll_wait(epoll, &event, 1, -1) != 1)
+      victim::fail("epoll_wait in %d: %s", victim::tid(), strerror(errno));
     close(epoll);
   } else {
     pthread_mutex_lock(&mutex);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
 
 #include <tests/targets/victim.h>
 
@@ -22,6 +23,7 @@ static void* sleeper(void* index) {
   snprintf(name, sizeof name, "quiet-%ld", reinterpret_cast<long>(index));
   prctl(PR_SET_NAME, name);
   pthread_mutex_lock(&mutex);
+  victim::begun.fetch_add(1);
   for (;;) pthread_cond_wait(&never, &mutex);
   return nullptr;
 }
@@ -40,10 +42,13 @@ int main(int argc, char** argv) {
     pthread_t thread;
     VICTIM_CHECK(pthread_create(&thread, nullptr, sleeper, reinterpret_cast<void*>(i)) == 0);
   }
+  victim::await_begun(threads);
   victim::say("heap=%p", static_cast<void*>(heap));
   victim::say("heap_size=%zu", size);
   victim::say("data=%p", const_cast<unsigned long*>(quiet_data));
   victim::say("text=%p", static_cast<const void*>(quiet_text));
+  victim::say("rseq=%p",
+              static_cast<void*>(static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset));
   victim::ready();
   victim::serve();
   for (size_t i = 0; i < words; ++i) VICTIM_CHECK(heap[i] == victim::mix(i));

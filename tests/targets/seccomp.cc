@@ -13,6 +13,7 @@
 #include <tests/targets/victim.h>
 
 static void* idle(void*) {
+  victim::begun.fetch_add(1);
   for (;;) pause();
   return nullptr;
 }
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
   const std::string kind = argc > 1 ? argv[1] : "errno";
   pthread_t thread;
   VICTIM_CHECK(pthread_create(&thread, nullptr, idle, nullptr) == 0);
+  victim::await_begun(1);
   const unsigned action = kind == "kill" ? SECCOMP_RET_KILL_PROCESS
                                          : (SECCOMP_RET_ERRNO | static_cast<unsigned>(EPERM));
   const unsigned denied[] = {SYS_clone,  SYS_fork,  SYS_vfork,  SYS_clone3, 436 /* close_range */,

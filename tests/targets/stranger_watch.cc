@@ -25,6 +25,7 @@ static void on_chld(int) {
 }
 
 static void* wait_for_any(void*) {
+  victim::begun.fetch_add(1);
   int status = 0;
   const pid_t got = waitpid(-1, &status, 0);
   if (!ending.load()) victim::fail("waitpid(-1) gave %d (%s) too early", got, strerror(errno));
@@ -51,6 +52,7 @@ static int watch() {
   own_child.store(child);
   pthread_t thread;
   VICTIM_CHECK(pthread_create(&thread, nullptr, wait_for_any, nullptr) == 0);
+  victim::await_begun(1);
   victim::ready();
   victim::serve();
   VICTIM_CHECK(chld_count.load() == 0);

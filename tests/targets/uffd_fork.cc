@@ -18,6 +18,7 @@ static int fault_fd;
 static std::atomic<int> forks_seen{0};
 
 static void* monitor(void*) {
+  victim::begun.fetch_add(1);
   for (;;) {
     uffd_msg message;
     const ssize_t got = read(fault_fd, &message, sizeof message);
@@ -63,6 +64,7 @@ int main() {
   VICTIM_CHECK(ioctl(fault_fd, UFFDIO_REGISTER, &range) == 0);
   pthread_t thread;
   VICTIM_CHECK(pthread_create(&thread, nullptr, monitor, nullptr) == 0);
+  victim::await_begun(1);
   VICTIM_CHECK(area[0] == 0x77);
   victim::say("area=%p", const_cast<char*>(area));
   victim::ready();

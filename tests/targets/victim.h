@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 
 namespace victim {
@@ -79,6 +80,14 @@ inline pid_t tid() {
 
 inline void ready() {
   say("ready");
+}
+
+/// Threads that run their own code by now. Before that the C library still blocks their signals,
+/// and a picture of the process would change by itself.
+inline std::atomic<long> begun{0};
+
+inline void await_begun(long threads) {
+  while (begun.load() < threads) sched_yield();
 }
 
 /// Reads one line of stdin with plain blocking reads; false at end of file. EINTR means harm: no
