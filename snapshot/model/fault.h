@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <snapshot/model/address.h>
+#include <snapshot/model/cpu_context.h>
 
 namespace doppel {
 
@@ -14,9 +16,12 @@ namespace doppel {
 struct Fault {
   std::int32_t thread = 0;
   std::uint32_t number = 0;  ///< signal number, or exception code
-  std::int32_t code = 0;     ///< si_code
+  std::int32_t code = 0;     ///< si_code, or exception flags
   Address address;
-  std::vector<std::byte> siginfo;  ///< the record as the system gave it
+  std::vector<std::byte> siginfo;              ///< the record as the system gave it
+  std::vector<std::uint64_t> parameters = {};  ///< of an NT exception, at most 15
+  /// At the fault, where the thread has gone on since (into its exception handling).
+  std::optional<CpuContext> registers = std::nullopt;
   bool operator==(const Fault&) const = default;
 };
 

@@ -3,7 +3,10 @@
 #define DOPPEL_SNAPSHOT_MODEL_HANDLE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include <snapshot/model/windows.h>
 
 namespace doppel {
 
@@ -14,6 +17,7 @@ struct Handle {
   std::string target;          ///< what it refers to, as the system names it
   std::uint64_t flags = 0;     ///< open flags
   std::uint64_t position = 0;  ///< bytes
+  std::optional<WindowsHandle> windows = std::nullopt;
   bool operator==(const Handle&) const = default;
 };
 

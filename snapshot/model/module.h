@@ -3,10 +3,12 @@
 #define DOPPEL_SNAPSHOT_MODEL_MODULE_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <snapshot/model/address.h>
+#include <snapshot/model/windows.h>
 
 namespace doppel {
 
@@ -16,6 +18,7 @@ struct Module {
   AddressRange range;
   std::string path;
   std::vector<std::byte> build_id;
+  std::optional<WindowsModule> windows = std::nullopt;
   bool operator==(const Module&) const = default;
 };
 

@@ -16,6 +16,7 @@
 #include <snapshot/model/omission.h>
 #include <snapshot/model/region.h>
 #include <snapshot/model/thread.h>
+#include <snapshot/model/windows.h>
 
 namespace doppel {
 
@@ -52,6 +53,7 @@ struct ProcessInfo {
   std::string kernel;               ///< release of the running kernel
   std::string tool;                 ///< name and version of the writer
   CaptureTimings timings;
+  std::optional<WindowsProcess> windows = std::nullopt;  ///< present: a process of NT
   bool operator==(const ProcessInfo&) const = default;
 };
 

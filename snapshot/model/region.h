@@ -6,9 +6,11 @@
 #define DOPPEL_SNAPSHOT_MODEL_REGION_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <snapshot/model/address.h>
+#include <snapshot/model/windows.h>
 
 namespace doppel {
 
@@ -72,6 +74,7 @@ struct Region {
       0;  ///< bytes of anonymous pages; > 0 in a private file mapping: it was written
   std::uint64_t anonymous_huge = 0;  ///< bytes in transparent huge pages
   std::uint64_t swapped = 0;         ///< bytes in swap
+  std::optional<WindowsRegion> windows = std::nullopt;
   bool operator==(const Region&) const = default;
 };
 

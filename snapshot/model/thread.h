@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <snapshot/model/cpu_context.h>
+#include <snapshot/model/windows.h>
 
 namespace doppel {
 
@@ -25,6 +27,7 @@ struct Thread {
   std::int32_t nice = 0;
   std::vector<std::byte>
       siginfo;  ///< the siginfo_t of a signal on its way to the thread; else empty
+  std::optional<WindowsThread> windows = std::nullopt;
   bool operator==(const Thread&) const = default;
 };
 
