@@ -179,6 +179,16 @@ bool given(const CLI::App& app, const char* option) {
   return app.count(option) != 0;
 }
 
+std::string format_of(const Raw& raw) {
+  return choice<std::string>("--format", raw.format, {{"elf", "elf"}, {"minidump", "minidump"}});
+}
+
+/// A minidump is left as its readers want it, unless the name or a level asks for more.
+bool compressed(const CLI::App& app, const Raw& raw, const std::string& format) {
+  if (raw.no_compress) return false;
+  return format != "minidump" || given(app, "--level") || raw.output.ends_with(".zst");
+}
+
 /// The one process named, or none.
 std::optional<std::string> target_of(const Raw& raw) {
   if (raw.targets.empty()) return std::nullopt;
@@ -199,9 +209,7 @@ CaptureOptions capture_options(const CLI::App& app, const Raw& raw) {
   options.target = std::move(*target);
 
   if (given(app, "--format")) {
-    if (raw.format == "minidump")
-      throw UsageError{"--format minidump comes in a later version; this one writes elf"};
-    options.format = choice<std::string>("--format", raw.format, {{"elf", "elf"}});
+    options.format = format_of(raw);
   }
   if (given(app, "--embed")) {
     if (raw.embed == "symbols" || raw.embed == "files")
@@ -213,7 +221,7 @@ CaptureOptions capture_options(const CLI::App& app, const Raw& raw) {
     if (raw.output.empty()) throw UsageError{"-o wants a file name, a directory or -"};
     options.output = raw.output;
   }
-  options.compress = !raw.no_compress;
+  options.compress = compressed(app, raw, options.format);
   if (given(app, "--level")) {
     options.level = static_cast<int>(number("--level", raw.level, 1, 22));
     if (raw.no_compress) throw UsageError{"--level and --no-compress exclude each other"};

@@ -106,6 +106,7 @@ class Capture {
                                      .pid = pid_,
                                      .seconds = std::time(nullptr),
                                      .compressed = options_.compress,
+                                     .kind = options_.format == "minidump" ? "dmp" : "core",
                                      .stdout_is_terminal = console_.out_is_terminal()});
     if (auto* message = std::get_if<Message>(&opened)) return std::move(*message);
     output_ = std::move(std::get<Output>(opened));

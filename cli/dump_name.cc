@@ -19,15 +19,14 @@ std::string reduce_comm(std::string_view comm) {
 }
 
 std::string default_dump_name(std::string_view comm, std::int32_t pid, std::int64_t seconds,
-                              bool compressed, unsigned attempt) {
+                              bool compressed, unsigned attempt, std::string_view kind) {
   const std::time_t time = seconds;
   std::tm parts{};
   ::gmtime_r(&time, &parts);
-  return fmt::format("{}.{}.{:04}{:02}{:02}T{:02}{:02}{:02}Z{}.core{}", reduce_comm(comm), pid,
-                     parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                     parts.tm_min, parts.tm_sec,
-                     attempt == 0 ? std::string() : fmt::format("-{}", attempt),
-                     compressed ? ".zst" : "");
+  return fmt::format(
+      "{}.{}.{:04}{:02}{:02}T{:02}{:02}{:02}Z{}.{}{}", reduce_comm(comm), pid, parts.tm_year + 1900,
+      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+      attempt == 0 ? std::string() : fmt::format("-{}", attempt), kind, compressed ? ".zst" : "");
 }
 
 std::string dump_path(std::string_view given, bool is_directory, std::string_view default_name) {

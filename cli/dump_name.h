@@ -15,11 +15,13 @@ namespace doppel {
 /// file, an option); "process" when nothing is left.
 std::string reduce_comm(std::string_view comm);
 
-/// "COMM.PID.YYYYMMDDTHHMMSSZ.core.zst", ".core" when not compressed. `seconds` since 1970 UTC.
+/// "COMM.PID.YYYYMMDDTHHMMSSZ.core.zst", without ".zst" when not compressed. `seconds` since 1970
+/// UTC. `kind` is "core", or "dmp" of a minidump.
 /// From the second `attempt` (0, 1, ...) on the stamp is followed by "-ATTEMPT", for a second dump
 /// of a process within one second.
 std::string default_dump_name(std::string_view comm, std::int32_t pid, std::int64_t seconds,
-                              bool compressed, unsigned attempt = 0);
+                              bool compressed, unsigned attempt = 0,
+                              std::string_view kind = "core");
 
 /// Where `-o` leads: `given` is a directory if it exists as one (`is_directory`) or ends in '/';
 /// the default name is then appended. `given` empty: the name alone, in the current directory.

@@ -39,10 +39,11 @@ Where to:
   -o, --output FILE   the dump; - streams it to stdout; DIR/ puts it there. Default:
                       COMM.PID.YYYYMMDDTHHMMSSZ.core.zst in the current directory.
                       An existing file is never overwritten
-  --no-compress       a plain ELF core instead of a zstd-compressed one
+  --no-compress       a plain core instead of a zstd-compressed one
   --level N           zstd level, 1 (fast) to 22 (small)
   --threads N         threads that compress, 1 to 256
-  --format NAME       elf (default); minidump comes in a later version
+  --format NAME       elf (default), or minidump for lldb and Breakpad's tools: plain
+                      unless FILE ends in .zst or a --level is given
 
 What:
   --filter MASK       memory kinds, the bits of core(5)'s coredump_filter (0x33);

@@ -43,8 +43,8 @@ std::variant<Output, Message> open_output(Sys& sys, const OutputRequest& request
   const bool directory = !given.empty() && is_directory(sys, given);
   const bool own_name = given.empty() || directory || given.ends_with('/');
   for (unsigned attempt = 0;; ++attempt) {
-    const std::string name =
-        default_dump_name(request.comm, request.pid, request.seconds, request.compressed, attempt);
+    const std::string name = default_dump_name(request.comm, request.pid, request.seconds,
+                                               request.compressed, attempt, request.kind);
     const std::string path = dump_path(given, directory, name);
     Result<std::unique_ptr<FileSink>> sink = FileSink::create(path, sys);
     if (!sink) {

@@ -23,6 +23,7 @@ struct OutputRequest {
   std::int32_t pid = 0;
   std::int64_t seconds = 0;  ///< since 1970 UTC
   bool compressed = true;
+  std::string kind = "core";  ///< of a name of our own: "core", "dmp"
   bool stdout_is_terminal = false;
 };
 

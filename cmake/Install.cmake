@@ -4,7 +4,7 @@
 # The package has three components. A static library's private dependencies are link dependencies of its
 # consumer, so the split is by what a consumer must have installed:
 #   doppel::snapshot     take a process: support, model, linux_backend                needs nothing
-#   doppel::dumpwriter   write a dump:   plan, elf, formats, sink, job          needs zstd, threads
+#   doppel::dumpwriter   write a dump:   plan, elf, minidump, formats, sink, job   needs zstd, threads
 #   doppel::read         open a dump                                            needs LLVM
 include(CMakePackageConfigHelpers)
 
@@ -84,7 +84,7 @@ doppel_install_component(snapshot
   MODULES support model linux_backend)
 doppel_install_component(dumpwriter
   DESCRIPTION "Write a snapshot as a compressed ELF core"
-  MODULES plan elf formats sink job
+  MODULES plan elf minidump formats sink job
   REQUIRES doppel-snapshot libzstd
   LIBS -pthread)
 execute_process(COMMAND ${LLVM_TOOLS_BINARY_DIR}/llvm-config --link-static --ldflags --libs object --system-libs

@@ -14,7 +14,7 @@ namespace doppel {
 /// Every format, the default first. They live as long as the program.
 std::span<const DumpFormat* const> all_formats();
 
-/// The format of that name ("elf"), or null.
+/// The format of that name ("elf", "minidump"), or null.
 const DumpFormat* find_format(std::string_view name);
 
 }  // namespace doppel

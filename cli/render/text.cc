@@ -55,9 +55,11 @@ std::string groups_text(const std::vector<Omission>& omissions, bool asked, std:
 
 /// How to open it: one line that can be pasted.
 std::string next_step(const CaptureReport& report) {
-  const std::string gdb =
-      "gdb " +
-      (report.process.executable.empty() ? "" : shell_word(report.process.executable) + " ");
+  const std::string gdb = report.format == "minidump"
+                              ? std::string("lldb -c ")
+                              : "gdb " + (report.process.executable.empty()
+                                              ? ""
+                                              : shell_word(report.process.executable) + " ");
   if (!report.dump) return "";
   if (!report.compressed) return gdb + shell_word(*report.dump);
   constexpr std::string_view kSuffix = ".zst";
@@ -65,7 +67,7 @@ std::string next_step(const CaptureReport& report) {
     const std::string plain = report.dump->substr(0, report.dump->size() - kSuffix.size());
     return "zstd -d " + shell_word(*report.dump) + " && " + gdb + shell_word(plain);
   }
-  const std::string plain = *report.dump + ".elf";
+  const std::string plain = *report.dump + (report.format == "minidump" ? ".dmp" : ".elf");
   return "zstd -dc " + shell_word(*report.dump) + " > " + shell_word(plain) + " && " + gdb +
          shell_word(plain);
 }

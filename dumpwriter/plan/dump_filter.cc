@@ -46,6 +46,9 @@ Verdict judge_private(const Region& region, std::uint64_t filter) {
 
 Verdict judge(const Region& region, std::uint64_t filter, bool omit_shared) {
   const RegionTraits& traits = region.traits;
+  // Reserved by NT, not committed: there is nothing that could be lost.
+  constexpr std::uint32_t kCommit = 0x1000;
+  if (region.windows && region.windows->state != kCommit) return absent("", true);
   switch (region.backing) {
     case Backing::vdso:  // before everything else, as in the kernel's always_dump_vma()
     case Backing::vsyscall:

@@ -20,7 +20,7 @@ class DumpFormat {
   DumpFormat& operator=(const DumpFormat&) = delete;
   virtual ~DumpFormat() = default;
 
-  virtual std::string_view name() const = 0;  ///< "elf"
+  virtual std::string_view name() const = 0;  ///< "elf", "minidump"
   virtual Result<DumpPlan> plan(const ProcessImage& image, const Selection& selection) const = 0;
 };
 

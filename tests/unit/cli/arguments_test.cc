@@ -175,9 +175,23 @@ TEST(arguments, numbers_are_held_to_their_range) {
   }
 }
 
+// No reader of minidumps reads zstd, so it takes a wish to have one compressed.
+TEST(arguments, minidump_is_plain_unless_asked) {
+  const auto compressed = [](std::vector<std::string> more) {
+    std::vector<std::string> words = {"capture", "1", "--format", "minidump"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto options = std::get<CaptureOptions>(parse_arguments(words));
+    EXPECT_EQ(options.format, "minidump");
+    return options.compress;
+  };
+  EXPECT_FALSE(compressed({}));
+  EXPECT_FALSE(compressed({"-o", "a.dmp"}));
+  EXPECT_FALSE(compressed({"-o", "a.dmp.zst", "--no-compress"}));
+  EXPECT_TRUE(compressed({"-o", "a.dmp.zst"}));
+  EXPECT_TRUE(compressed({"--level", "3"}));
+}
+
 TEST(arguments, what_comes_later_is_refused_by_name) {
-  EXPECT_THAT(refusal({"capture", "1", "--format", "minidump"}),
-              StartsWith("capture: --format minidump comes in a later version"));
   EXPECT_THAT(refusal({"capture", "1", "--embed", "symbols"}),
               StartsWith("capture: --embed symbols comes in a later version"));
   EXPECT_THAT(refusal({"capture", "1", "--embed", "files"}),

@@ -14,6 +14,7 @@ TEST(dump_name, is_made_of_comm_pid_and_time) {
   EXPECT_EQ(default_dump_name("redis-server", 4711, kTime, false),
             "redis-server.4711.20261122T064705Z.core");
   EXPECT_EQ(default_dump_name("a", 1, kTime, true, 2), "a.1.20261122T064705Z-2.core.zst");
+  EXPECT_EQ(default_dump_name("a", 1, kTime, false, 0, "dmp"), "a.1.20261122T064705Z.dmp");
 }
 
 TEST(dump_name, takes_nothing_dangerous_from_the_process) {

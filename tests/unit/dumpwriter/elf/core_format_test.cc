@@ -26,7 +26,8 @@ Result<std::vector<std::byte>> written(const ProcessImage& image, const Memory& 
 TEST(Formats, AreFoundByName) {
   ASSERT_NE(find_format("elf"), nullptr);
   EXPECT_EQ(find_format("elf")->name(), "elf");
-  EXPECT_EQ(find_format("minidump"), nullptr);
+  ASSERT_NE(find_format("minidump"), nullptr);
+  EXPECT_EQ(find_format("minidump")->name(), "minidump");
   EXPECT_EQ(find_format(""), nullptr);
   EXPECT_EQ(all_formats().front(), find_format("elf"));
 }
