@@ -119,14 +119,14 @@ class CloneHelper {
   Address gadget() const { return gadget_; }
 
   /// Kills it and consumes its death as its tracer; its zombie is left to its parent.
-  void kill(Sys& sys) {
+  void kill() {
     if (tracee_.tid() == 0) return;
-    (void)sys.kill(tracee_.tid(), SIGKILL);
-    (void)tracee_.wait(monotonic_ns() + 10 * kSecond);
+    tracee_.kill();
     // A stop may be seen first; SIGKILL ends it by itself.
-    while (tracee_.stopped()) {
-      if (!tracee_.wait(monotonic_ns() + 10 * kSecond)) break;
-    }
+    const std::uint64_t deadline = monotonic_ns() + 10 * kSecond;
+    do {
+      if (!tracee_.wait(deadline)) break;
+    } while (tracee_.stopped() && monotonic_ns() < deadline);
     if (tracee_.dead()) {
       tracee_.reap();
     } else {
@@ -255,9 +255,9 @@ Result<TakenSnapshot> take_snapshot(Sys& sys, const TargetProcess& target, int m
     return {};
   }();
   if (injection.helper) {
-    injection.helper->kill(sys);
+    injection.helper->kill();
     const pid_t number = child_number(sys, target, header.helper);
-    if (injection.host->tracee().stopped() &&
+    if (number != 0 && injection.host->tracee().stopped() &&
         injection.host->tracee().stop().kind != StopKind::signal) {
       const std::array<pid_t, 1> numbers = {number};
       if (collect_children(scene, *injection.host, injection.helper->gadget(), numbers))

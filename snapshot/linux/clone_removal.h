@@ -20,12 +20,12 @@ pid_t child_number(Sys& sys, const TargetProcess& target, pid_t task);
 Result<> collect_children(const InjectionScene& scene, FrozenThread& host, Address gadget,
                           std::span<const pid_t> numbers);
 
-/// Kills the tasks, our own, and lets a thread of the target collect them, so that nothing is left
-/// of them, not even a zombie. 0 entries are skipped. A task whose parent is no longer the target
-/// needs nothing: it is gone or somebody else's to collect. Its hold of the one thread is noted in
-/// the arena.
+/// Kills helper and clone, as the arena names them, and lets a thread of the target collect them,
+/// so that nothing is left of them, not even a zombie. Finds a clone that the helper was just
+/// making when its tracer was killed. A task whose parent is no longer the target needs nothing: it
+/// is gone or somebody else's to collect. The hold of the one thread is noted in the arena.
 Result<> remove_tasks(Sys& sys, const TargetProcess& target, const CaptureArena& arena,
-                      const SnapshotOrders& orders, std::span<const pid_t> tasks);
+                      const SnapshotOrders& orders);
 
 }  // namespace doppel
 

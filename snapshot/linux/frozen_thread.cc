@@ -54,9 +54,10 @@ void FrozenThread::note_sleep(SleepClock& clock) {
 }
 
 Result<> FrozenThread::order() {
-  ordered_ns_ = monotonic_ns();
+  const std::uint64_t now = monotonic_ns();
   Result<> ordered = tracee_.interrupt();
-  if (!ordered && ordered.error().code == Errc::gone) return {};  // collect() sees its death
+  if (!ordered && ordered.error().code == Errc::gone) ordered = {};  // collect() sees its death
+  if (ordered) ordered_ns_ = now;
   return ordered;
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 
 #include <cerrno>
-#include <charconv>
-#include <cstring>
 
+#include <snapshot/linux/proc_directory.h>
 #include <snapshot/linux/target_process.h>
 
 namespace doppel {
@@ -39,23 +37,11 @@ bool TargetProcess::ended() const {
 }
 
 Result<std::vector<pid_t>> TargetProcess::threads() const {
-  std::vector<pid_t> result;
-  DOPPEL_TRY(check(sys_->lseek(tasks_.get(), 0, SEEK_SET), "list threads", std::to_string(pid_)));
-  alignas(dirent64) char buffer[32768];
-  while (true) {
-    const long size = sys_->getdents64(tasks_.get(), buffer, sizeof buffer);
-    if (size == -ENOENT) break;  // the process went away meanwhile
-    DOPPEL_TRY(check(size, "list threads", std::to_string(pid_)));
-    if (size == 0) break;
-    for (long at = 0; at < size;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
-      pid_t tid = 0;
-      const char* end = entry->d_name + std::strlen(entry->d_name);
-      if (std::from_chars(entry->d_name, end, tid).ptr == end) result.push_back(tid);
-      at += entry->d_reclen;
-    }
+  Result<std::vector<pid_t>> result = list_numbers(*sys_, tasks_.get());
+  if (!result) {
+    return fail(result.error().code, "list threads", std::to_string(pid_), result.error().os);
   }
-  if (result.empty()) return fail(Errc::gone, "list threads", std::to_string(pid_));
+  if (result->empty()) return fail(Errc::gone, "list threads", std::to_string(pid_));
   return result;
 }
 

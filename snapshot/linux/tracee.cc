@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <csignal>
 #include <utility>
 
 #include <snapshot/linux/tracee.h>
@@ -172,6 +173,10 @@ Result<> Tracee::detach() {
   DOPPEL_TRY(check(value, "release thread", std::to_string(tid_)));
   tid_ = 0;
   return {};
+}
+
+void Tracee::kill() {
+  (void)persist([&] { return sys_->kill(tid_, SIGKILL); });
 }
 
 void Tracee::reap() {

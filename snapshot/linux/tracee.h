@@ -64,6 +64,9 @@ class Tracee {
 
   /// Stopped -> untraced and running, its signal passed on. Death on the way is no error.
   Result<> detach();
+  /// Sends SIGKILL to its process. For tasks of our own making only.
+  void kill();
+
   /// Consumes the death of a dead thread, so that its process can go.
   void reap();
 

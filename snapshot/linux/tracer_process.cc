@@ -37,7 +37,7 @@ class Tracer {
   Result<> take();
   void serve();
   Result<> clean_up();
-  void reply(const Result<>& result, std::span<const int> fds = {});
+  Result<> reply(const Result<>& result, std::span<const int> fds = {});
 
  private:
   void release(const TracerRequest& request);
@@ -82,10 +82,10 @@ Result<> Tracer::open_target_memory() {
   return {};
 }
 
-void Tracer::reply(const Result<>& result, std::span<const int> fds) {
+/// An error means that the capturing process was not told and waits: then this process must end.
+Result<> Tracer::reply(const Result<>& result, std::span<const int> fds) {
   const TracerReply message = TracerReply::of(result);
-  // A capturing process that is gone cannot be told; the end of file that follows ends us too.
-  (void)send_packet(sys_, socket_, std::as_bytes(std::span(&message, 1)), fds);
+  return send_packet(sys_, socket_, std::as_bytes(std::span(&message, 1)), fds);
 }
 
 Result<> Tracer::take() {
@@ -117,8 +117,7 @@ Result<> Tracer::take() {
     header.settle_missed = settled.missed;
     header.own_page = settled.page;
   }
-  reply({}, fds);
-  return {};
+  return reply({}, fds);
 }
 
 void Tracer::release(const TracerRequest& request) {
@@ -173,8 +172,7 @@ Result<> Tracer::clean_up() {
   tend_laggards();
   if (taken_.clone) taken_.clone->tracee.abandon();
   for (auto& thread : taken_.laggards) thread->tracee().abandon();
-  const std::array<pid_t, 2> tasks = {header.clone, header.helper};
-  DOPPEL_TRY(remove_tasks(sys_, target_, arena_, orders_, tasks));
+  DOPPEL_TRY(remove_tasks(sys_, target_, arena_, orders_));
   header.clone = 0;
   header.helper = 0;
   return {};
@@ -217,13 +215,13 @@ Result<> TracerProcess::launch(bool repair) {
       Result<> taken = tracer.take();
       if (taken) {
         tracer.serve();
-        tracer.reply(tracer.clean_up());
+        (void)tracer.reply(tracer.clean_up());
       } else {
         (void)tracer.clean_up();
-        tracer.reply(taken);
+        (void)tracer.reply(taken);
       }
     } else {
-      tracer.reply(tracer.clean_up());
+      (void)tracer.reply(tracer.clean_up());
     }
     _exit(0);
   }

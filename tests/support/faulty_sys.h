@@ -39,6 +39,9 @@ class FaultySys final : public Sys {
 
   /// True once the n-th call was reached.
   bool fired() const;
+  /// True when the process that was killed had left foreign registers in a thread of its target:
+  /// the named limit of the injection.
+  bool hit_while_foreign() const;
   /// The number of the call that was hit; -1 is fork. And its first argument.
   long hit_number() const;
   long hit_argument() const;
@@ -50,6 +53,8 @@ class FaultySys final : public Sys {
 
   /// What the call that comes now is to answer instead; 0: go on.
   long judge(long number, long a, long b);
+  /// Watches the registers that a tracer sets: foreign ones, then the thread's own again.
+  void note_registers(long a, long b, long d);
 
   FaultPlan plan_;
   pid_t command_;
