@@ -7,12 +7,20 @@
 #include <dumpwriter/read/elf_core_reader.h>
 #include <dumpwriter/read/file_source.h>
 #include <dumpwriter/read/frame_index.h>
+#include <dumpwriter/read/minidump_file.h>
+#include <dumpwriter/read/minidump_reader.h>
 #include <dumpwriter/read/open_dump.h>
 #include <dumpwriter/read/zstd_source.h>
 
 namespace doppel {
 
 namespace {
+
+Result<Snapshot> read(std::shared_ptr<const ByteSource> source,
+                      const std::optional<WriterReport>& report = std::nullopt) {
+  if (looks_like_minidump(*source)) return read_minidump(std::move(source), report);
+  return read_elf_core(std::move(source), report);
+}
 
 constexpr std::uint32_t kMaxReport = 16 << 20;
 
@@ -30,7 +38,7 @@ std::vector<std::byte> report_text(const ByteSource& file, const FrameIndex& ind
 
 Result<Snapshot> open_dump(const std::string& path, Sys& sys) {
   std::unique_ptr<ByteSource> file = DOPPEL_TRY(FileSource::open(path, sys));
-  if (!looks_like_zstd(*file)) return read_elf_core(std::move(file));
+  if (!looks_like_zstd(*file)) return read(std::move(file));
 
   FrameIndex index = DOPPEL_TRY(index_frames(*file));
   std::vector<std::byte> text = report_text(*file, index);
@@ -41,7 +49,7 @@ Result<Snapshot> open_dump(const std::string& path, Sys& sys) {
     if (said) report = std::move(*said);
   }
   const auto source = std::make_shared<const ZstdSource>(std::move(file), std::move(index));
-  Snapshot snapshot = DOPPEL_TRY(read_elf_core(source, report));
+  Snapshot snapshot = DOPPEL_TRY(read(source, report));
   if (!text.empty()) {
     snapshot.image.verbatim.push_back({.name = kWriteReportText, .bytes = std::move(text)});
   }

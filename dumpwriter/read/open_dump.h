@@ -15,8 +15,8 @@ namespace doppel {
 /// The name under which the image's verbatim texts hold what the writer said at the end.
 inline constexpr const char* kWriteReportText = "write_report";
 
-/// Opens an ELF core: plain, or as zstd frames with or without a seek table. A file that was cut at
-/// any byte opens for what it holds, and the image's omissions name the rest.
+/// Opens an ELF core or a minidump: plain, or as zstd frames with or without a seek table. A file
+/// that was cut at any byte opens for what it holds, and the image's omissions name the rest.
 ///
 /// Errc::malformed: no dump, or too short for its headers. Errc::unsupported: a core of another
 /// machine, or compressed so that it cannot be read at random (decompress it first). Errc::os and

@@ -48,6 +48,14 @@ std::optional<std::uint64_t> open_cut(const TempDir& dir, const std::vector<std:
     return std::nullopt;
   }
   const std::uint64_t shown = compare_memory(*snapshot->memory, sample);
+  // A minidump's directory comes first: it opens though its lists of memory may be beyond the cut.
+  const auto& omissions = snapshot->image.omissions;
+  if (std::any_of(omissions.begin(), omissions.end(),
+                  [](const Omission& each) { return each.what == "streams"; })) {
+    EXPECT_EQ(shown, 0u);
+    EXPECT_EQ(std::string_view(sample.format), "minidump");
+    return shown;
+  }
   if (size < file.size()) {
     // What is missing is said. (Cut within the seek table nothing is missing.)
     std::uint64_t omitted = 0;
@@ -60,8 +68,14 @@ std::optional<std::uint64_t> open_cut(const TempDir& dir, const std::vector<std:
   return shown;
 }
 
-TEST(CutDump, APlainOneOpensForWhatItHolds) {
-  const Sample sample;
+class CutDumpOf : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Formats, CutDumpOf, testing::Values("elf", "minidump"),
+                         [](const auto& each) { return std::string(each.param); });
+
+TEST_P(CutDumpOf, APlainOneOpensForWhatItHolds) {
+  Sample sample;
+  sample.format = GetParam();
   const TempDir dir;
   const Result<std::vector<std::byte>> file = sample.written({.compress = false});
   ASSERT_TRUE(file);

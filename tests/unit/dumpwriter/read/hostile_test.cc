@@ -34,8 +34,14 @@ bool exercise(const std::string& path) {
   return true;
 }
 
-TEST(HostileDump, BitsFlippedAnywhere) {
-  const Sample sample;
+class HostileDumpOf : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Formats, HostileDumpOf, testing::Values("elf", "minidump"),
+                         [](const auto& each) { return std::string(each.param); });
+
+TEST_P(HostileDumpOf, BitsFlippedAnywhere) {
+  Sample sample;
+  sample.format = GetParam();
   const TempDir dir;
   for (const bool compress : {false, true}) {
     const Result<std::vector<std::byte>> file =

@@ -62,8 +62,14 @@ void expect_same_memory(const Memory& read, const Sample& sample) {
   EXPECT_EQ(*huge, (std::vector<Extent>{{{{kHuge}, 16 * kMiB}, Extent::Kind::untouched}}));
 }
 
-TEST(RoundTrip, WhatWasWrittenIsRead) {
-  const Sample sample;
+class RoundTripOf : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Formats, RoundTripOf, testing::Values("elf", "minidump"),
+                         [](const auto& each) { return std::string(each.param); });
+
+TEST_P(RoundTripOf, WhatWasWrittenIsRead) {
+  Sample sample;
+  sample.format = GetParam();
   const TempDir dir;
   for (const WriteOptions& options :
        {WriteOptions{.compress = false}, WriteOptions{}, WriteOptions{.block_bytes = 4096},
@@ -110,8 +116,9 @@ class FlakyMemory final : public Memory {
   std::unique_ptr<FakeMemory> inner_;
 };
 
-TEST(RoundTrip, ZeroFilledPagesAreNotReadAsZeros) {
-  const Sample sample;
+TEST_P(RoundTripOf, ZeroFilledPagesAreNotReadAsZeros) {
+  Sample sample;
+  sample.format = GetParam();
   const TempDir dir;
   const Result<std::vector<std::byte>> file =
       sample.written({}, std::make_unique<FlakyMemory>(sample.memory()));

@@ -43,6 +43,7 @@ inline std::vector<std::byte> noise(std::size_t size, unsigned seed) {
 /// The heap: 1 MiB of data, an untouched page, a page that cannot be read, data; then 16 MiB never
 /// touched, an unwritten library, and a stack.
 struct Sample {
+  const char* format = "elf";  ///< that written() writes
   ProcessImage image;
   std::vector<std::byte> heap = noise(kMiB, 1);
   std::vector<std::byte> stack = noise(0x4000, 2);
@@ -125,7 +126,7 @@ struct Sample {
   Result<std::vector<std::byte>> written(WriteOptions options,
                                          std::unique_ptr<const Memory> other = nullptr) const {
     const Selection selected = DOPPEL_TRY(selection());
-    DumpPlan plan = DOPPEL_TRY(find_format("elf")->plan(image, selected));
+    DumpPlan plan = DOPPEL_TRY(find_format(format)->plan(image, selected));
     const auto contents = std::make_shared<BufferSink::Contents>();
     Snapshot snapshot;
     snapshot.image = image;
