@@ -114,7 +114,8 @@ Result<pid_t> find_clone(Sys& sys, const TargetProcess& target, pid_t helper) {
   const long opened = sys.openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
   DOPPEL_TRY(check(opened, "look for the clone"));
   const UniqueFd directory(static_cast<int>(opened));
-  for (const pid_t pid : DOPPEL_TRY(list_numbers(sys, directory.get()))) {
+  const std::vector<pid_t> processes = DOPPEL_TRY(list_numbers(sys, directory.get()));
+  for (const pid_t pid : processes) {
     const std::optional<ProcStat> stat = read_stat(sys, pid);
     if (stat && stat->parent == target.pid() && stat->session == helper && pid != helper) {
       return pid;
