@@ -23,7 +23,7 @@
 namespace doppel {
 namespace {
 
-constexpr std::array<std::string_view, 2> kVerbs = {"capture", "doctor"};
+constexpr std::array<std::string_view, 3> kVerbs = {"capture", "convert", "doctor"};
 
 // The kernel's filter has nine bits (include/linux/sched/coredump.h, MMF_DUMP_FILTER_BITS).
 constexpr std::uint64_t kFilterMax = 0x1ff;
@@ -89,8 +89,20 @@ Parser capture_parser(Raw& raw) {
   return app;
 }
 
+Parser convert_parser(Raw& raw) {
+  Parser app = doctor_parser(raw);
+  app->add_option("-o,--output", raw.output);
+  app->add_option("--format", raw.format);
+  app->add_option("--level", raw.level);
+  app->add_option("--threads", raw.threads);
+  app->add_flag("--no-compress", raw.no_compress);
+  app->add_flag("-q,--quiet", raw.quiet);
+  return app;
+}
+
 Parser parser_of(std::string_view verb, Raw& raw) {
-  return verb == "capture" ? capture_parser(raw) : doctor_parser(raw);
+  if (verb == "capture") return capture_parser(raw);
+  return verb == "convert" ? convert_parser(raw) : doctor_parser(raw);
 }
 
 std::vector<std::string> long_options(const CLI::App& app) {
@@ -189,6 +201,18 @@ bool compressed(const CLI::App& app, const Raw& raw, const std::string& format) 
   return format != "minidump" || given(app, "--level") || raw.output.ends_with(".zst");
 }
 
+std::optional<int> level_of(const CLI::App& app, const Raw& raw) {
+  if (!given(app, "--level")) return std::nullopt;
+  const auto level = static_cast<int>(number("--level", raw.level, 1, 22));
+  if (raw.no_compress) throw UsageError{"--level and --no-compress exclude each other"};
+  return level;
+}
+
+std::optional<unsigned> threads_of(const CLI::App& app, const Raw& raw) {
+  if (!given(app, "--threads")) return std::nullopt;
+  return static_cast<unsigned>(number("--threads", raw.threads, 1, 256));
+}
+
 /// The one process named, or none.
 std::optional<std::string> target_of(const Raw& raw) {
   if (raw.targets.empty()) return std::nullopt;
@@ -222,12 +246,8 @@ CaptureOptions capture_options(const CLI::App& app, const Raw& raw) {
     options.output = raw.output;
   }
   options.compress = compressed(app, raw, options.format);
-  if (given(app, "--level")) {
-    options.level = static_cast<int>(number("--level", raw.level, 1, 22));
-    if (raw.no_compress) throw UsageError{"--level and --no-compress exclude each other"};
-  }
-  if (given(app, "--threads"))
-    options.threads = static_cast<unsigned>(number("--threads", raw.threads, 1, 256));
+  options.level = level_of(app, raw);
+  options.threads = threads_of(app, raw);
   if (given(app, "--filter")) options.filter = number("--filter", raw.filter, 0, kFilterMax, true);
   if (given(app, "--shared")) {
     options.shared = choice<SharedMemory>(
@@ -246,6 +266,39 @@ CaptureOptions capture_options(const CLI::App& app, const Raw& raw) {
         {{"auto", Engine::automatic}, {"clone", Engine::clone}, {"direct", Engine::direct}});
   }
   options.force_undumpable = raw.force_undumpable;
+  options.json = raw.json;
+  options.quiet = raw.quiet;
+  if (options.json && options.output == "-")
+    throw UsageError{"--json and -o - both write to stdout; choose one"};
+  return options;
+}
+
+/// "a.dmp", "a.dmp.zst", "a.mdmp".
+bool names_minidump(std::string_view path) {
+  constexpr std::string_view kCompressed = ".zst";
+  if (path.ends_with(kCompressed)) path.remove_suffix(kCompressed.size());
+  return path.ends_with(".dmp") || path.ends_with(".mdmp");
+}
+
+ConvertOptions convert_options(const CLI::App& app, Raw raw) {
+  ConvertOptions options;
+  options.color = color_of(raw.color);
+  if (raw.targets.empty() || raw.targets.front().empty())
+    throw UsageError{"which dump? Give the file to read"};
+  if (raw.targets.size() == 2 && !given(app, "--output")) {
+    raw.output = raw.targets.back();
+  } else if (raw.targets.size() > 1) {
+    throw UsageError{fmt::format("takes one dump at a time, got {}: {}", raw.targets.size(),
+                                 fmt::join(raw.targets, " "))};
+  }
+  if (raw.output.empty()) throw UsageError{"where to? Give -o FILE"};
+  options.dump = raw.targets.front();
+  options.output = raw.output;
+  options.format = names_minidump(raw.output) ? "minidump" : "elf";
+  if (given(app, "--format")) options.format = format_of(raw);
+  options.compress = compressed(app, raw, options.format);
+  options.level = level_of(app, raw);
+  options.threads = threads_of(app, raw);
   options.json = raw.json;
   options.quiet = raw.quiet;
   if (options.json && options.output == "-")
@@ -299,6 +352,7 @@ Command parse_verb(std::string_view verb, std::span<const std::string> arguments
     if (raw.help) return Say{std::string(help_text(verb))};
     refuse_extras(*app, app->remaining());
     if (verb == "capture") return capture_options(*app, raw);
+    if (verb == "convert") return convert_options(*app, raw);
     return doctor_options(raw);
   } catch (const CLI::ParseError& error) {
     return usage(verb, lacks_value(error));

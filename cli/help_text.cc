@@ -11,6 +11,7 @@ Usage: doppel COMMAND [OPTIONS]
 
 Commands:
   capture PID|NAME   take a dump; the process pauses for milliseconds and runs on
+  convert DUMP       write a dump in another format: ELF core, minidump
   doctor [PID|NAME]  what stands in the way of a capture, and the remedy for it
 
 Options:
@@ -75,6 +76,34 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 captured with losses beyond those
 asked for or cut short, 4 no such process, 5 not permitted.
 )";
 
+constexpr std::string_view kConvert =
+    R"(Write a dump in another format. The dump may be an ELF core or a minidump,
+plain or compressed, of doppel or of another tool. What the dump does not hold, or
+the new format has no place for, is said.
+
+Usage: doppel convert DUMP -o FILE [OPTIONS]
+
+Options:
+  -o, --output FILE   the new dump; - streams it to stdout. Never overwritten
+  --format NAME       elf or minidump; default: minidump if FILE ends in .dmp, .mdmp
+                      or .dmp.zst, else elf
+  --no-compress       a plain core. A minidump is plain unless FILE ends in .zst or
+                      a --level is given
+  --level N           zstd level, 1 (fast) to 22 (small)
+  --threads N         threads that compress, 1 to 256
+  --json              one JSON object on stdout instead of the new dump's path
+  -q, --quiet         no progress, no summary
+  --color WHEN        auto, always or never; NO_COLOR is honoured
+  -h, --help          this text
+
+Examples:
+  doppel convert server.4711.core.zst -o server.dmp
+  doppel convert crash.dmp -o crash.core --no-compress
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the dump was cut or is damaged: the
+new one holds what there was; 5 not permitted.
+)";
+
 constexpr std::string_view kDoctor =
     R"(Say what stands in the way of a capture, and the remedy for it. Nothing is
 touched. Without a process: look at this machine and at our own privileges.
@@ -99,6 +128,7 @@ Exit codes: 0 nothing in the way, 1 a capture is impossible, 2 wrong usage,
 
 std::string_view help_text(std::string_view verb) {
   if (verb == "capture") return kCapture;
+  if (verb == "convert") return kConvert;
   if (verb == "doctor") return kDoctor;
   return kMain;
 }

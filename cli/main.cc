@@ -8,6 +8,7 @@
 #include <cli/arguments.h>
 #include <cli/capture.h>
 #include <cli/console.h>
+#include <cli/convert.h>
 #include <cli/doctor.h>
 
 namespace doppel {
@@ -26,6 +27,8 @@ ExitCode run(const Command& command) {
     return doctor_command(*options, Console(options->color), Sys::real());
   if (const auto* options = std::get_if<CaptureOptions>(&command))
     return capture_command(*options, Console(options->color), Sys::real());
+  if (const auto* options = std::get_if<ConvertOptions>(&command))
+    return convert_command(*options, Console(options->color), Sys::real());
   return Console(ColorChoice::automatic).complain(std::get<Message>(command));
 }
 

@@ -34,6 +34,18 @@ struct CaptureOptions {
   ColorChoice color = ColorChoice::automatic;
 };
 
+struct ConvertOptions {
+  std::string dump;    ///< the file to read
+  std::string output;  ///< a path, "-" for stdout
+  std::string format = "elf";
+  std::optional<int> level;         ///< as in CaptureOptions
+  std::optional<unsigned> threads;  ///< as in CaptureOptions
+  bool compress = true;
+  bool json = false;
+  bool quiet = false;
+  ColorChoice color = ColorChoice::automatic;
+};
+
 struct DoctorOptions {
   std::optional<std::string> target;  ///< absent: look at the machine and at our own privileges
   bool json = false;

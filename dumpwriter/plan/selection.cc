@@ -122,7 +122,7 @@ class Selector {
     const std::uint64_t filter = policy_.filter.value_or(image_.process.coredump_filter);
     for (const Region& region : image_.regions) {
       verdicts_.push_back(judge(region, filter, policy_.omit_shared));
-      if (!verdicts_.back().landmarks) continue;
+      if (!verdicts_.back().landmarks || policy_.held) continue;
       const std::vector<AddressRange> more = elf_landmarks(region, memory_);
       landmarks_.insert(landmarks_.end(), more.begin(), more.end());
     }
@@ -136,6 +136,10 @@ class Selector {
   void take(std::size_t index) {
     const Region& region = image_.regions[index];
     const Verdict& verdict = verdicts_[index];
+    if (policy_.held) {
+      take_bytes(index, region.range);
+      return;
+    }
     if (verdict.treatment == Treatment::whole) {
       take_bytes(index, region.range);
       return;
@@ -198,7 +202,7 @@ class Selector {
                                          .pieces = {},
                                          .priority = 2});
         } else {
-          omit_unreadable(region, extent.range);
+          leave_out(index, extent.range);
         }
       }
       end = next;
@@ -228,6 +232,20 @@ class Selector {
   bool readable(const AddressRange& range) const {
     std::array<std::byte, 1> byte{};
     return memory_.read(range.begin, byte).has_value();
+  }
+
+  void leave_out(std::size_t index, const AddressRange& range) {
+    const Region& region = image_.regions[index];
+    if (!policy_.held) return omit_unreadable(region, range);
+    if (judge(region, 0, false).treatment == Treatment::in_file) {
+      selection_.segments.push_back({.range = range,
+                                     .content = Content::in_file,
+                                     .region = index,
+                                     .pieces = {},
+                                     .priority = 2});
+    } else if (*verdicts_[index].why != '\0' || verdicts_[index].treatment == Treatment::whole) {
+      omit(range, "not in the dump", true);
+    }
   }
 
   void omit_unreadable(const Region& region, const AddressRange& range) {

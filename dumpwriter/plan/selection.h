@@ -40,6 +40,9 @@ struct Selection {
 struct SelectionPolicy {
   std::optional<std::uint64_t> filter;  ///< coredump_filter bits; absent: the process's own
   bool omit_shared = false;             ///< --shared omit
+  /// The memory is a dump's: take what it holds, whatever the filter says. What it does not hold
+  /// was left out by its writer, on purpose or said, and is no new loss.
+  bool held = false;
   std::uint64_t zero_run =
       1u << 20;  ///< untouched runs from this size on are `zero` segments; bytes
 };

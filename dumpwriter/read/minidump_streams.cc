@@ -34,6 +34,29 @@ std::string to_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// The pages that stretches lie in, sorted and joined.
+std::vector<AddressRange> whole_pages(const std::vector<Stretch>& stretches) {
+  constexpr std::uint64_t kPage = 4096;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> pages;  // first and last
+  for (const Stretch& each : stretches) {
+    const std::uint64_t begin = each.range.begin.value;
+    pages.emplace_back(begin / kPage, (begin + (each.range.size - 1)) / kPage);
+  }
+  std::sort(pages.begin(), pages.end());
+  std::vector<AddressRange> ranges;
+  std::uint64_t last = 0;
+  for (const auto& [first, end] : pages) {
+    if (!ranges.empty() && first <= last + 1) {
+      last = std::max(last, end);
+    } else {
+      ranges.push_back({{first * kPage}, 0});
+      last = end;
+    }
+    ranges.back().size = (last + 1) * kPage - ranges.back().begin.value;
+  }
+  return ranges;
+}
+
 /// Lists of 32-bit count and entries: some writers pad the count to 8 bytes.
 StreamCursor entries_of(std::span<const std::byte> stream, std::size_t entry_size,
                         std::uint32_t& count) {
@@ -342,9 +365,9 @@ class ImageReader {
     }
     if (regions.empty()) regions = memory_info_regions();
     if (regions.empty()) {
-      for (const Stretch& each : read_minidump_memory(file_)) {
+      for (const AddressRange& range : whole_pages(read_minidump_memory(file_))) {
         Region region;
-        region.range = each.range;
+        region.range = range;
         region.access = {.read = true, .write = true, .execute = false};
         regions.push_back(std::move(region));
       }

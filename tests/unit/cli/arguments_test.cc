@@ -191,6 +191,30 @@ TEST(arguments, minidump_is_plain_unless_asked) {
   EXPECT_TRUE(compressed({"--level", "3"}));
 }
 
+TEST(arguments, convert) {
+  const auto options = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "convert");
+    return std::get<ConvertOptions>(parse_arguments(words));
+  };
+  EXPECT_EQ(options({"a.core", "-o", "b.dmp"}).format, "minidump");
+  EXPECT_FALSE(options({"a.core", "-o", "b.dmp"}).compress);
+  EXPECT_EQ(options({"a.core", "b.dmp.zst"}).output, "b.dmp.zst");
+  EXPECT_TRUE(options({"a.core", "b.dmp.zst"}).compress);
+  EXPECT_EQ(options({"a.core", "b.dmp.zst"}).format, "minidump");
+  EXPECT_EQ(options({"a.dmp", "-o", "b.core"}).format, "elf");
+  EXPECT_TRUE(options({"a.dmp", "-o", "b.core"}).compress);
+  EXPECT_FALSE(options({"a.dmp", "-o", "b.core", "--no-compress"}).compress);
+  EXPECT_EQ(options({"a.core", "-o", "b", "--format", "minidump"}).format, "minidump");
+  EXPECT_EQ(options({"a.core", "-o", "b", "--level", "7"}).level, 7);
+  EXPECT_THAT(refusal({"convert"}), StartsWith("convert: which dump?"));
+  EXPECT_THAT(refusal({"convert", "a"}), StartsWith("convert: where to?"));
+  EXPECT_THAT(refusal({"convert", "a", "b", "c"}), HasSubstr("one dump at a time, got 3"));
+  EXPECT_THAT(refusal({"convert", "a", "b", "-o", "c"}), HasSubstr("one dump at a time, got 2"));
+  EXPECT_THAT(refusal({"convert", "a", "-o", "b", "--format", "pdf"}),
+              HasSubstr("--format wants one of elf, minidump"));
+  EXPECT_THAT(refusal({"convert", "a", "-o", "-", "--json"}), HasSubstr("choose one"));
+}
+
 TEST(arguments, what_comes_later_is_refused_by_name) {
   EXPECT_THAT(refusal({"capture", "1", "--embed", "symbols"}),
               StartsWith("capture: --embed symbols comes in a later version"));
@@ -236,7 +260,7 @@ std::vector<std::string> options_in(std::string_view text) {
 }
 
 TEST(arguments, help_tells_of_every_option_and_of_no_other) {
-  for (const std::string_view verb : {std::string_view(""), verbs()[0], verbs()[1]}) {
+  for (const std::string_view verb : {std::string_view(""), verbs()[0], verbs()[1], verbs()[2]}) {
     const std::vector<std::string> known = option_names(verb);
     const std::vector<std::string> told = options_in(help_text(verb));
     EXPECT_FALSE(known.empty());
@@ -260,7 +284,7 @@ TEST(arguments, the_manual_tells_of_every_option_and_of_no_other) {
 }
 
 TEST(arguments, help_fits_a_terminal) {
-  for (const std::string_view verb : {std::string_view(""), verbs()[0], verbs()[1]}) {
+  for (const std::string_view verb : {std::string_view(""), verbs()[0], verbs()[1], verbs()[2]}) {
     std::size_t start = 0;
     const std::string_view text = help_text(verb);
     ASSERT_TRUE(text.ends_with('\n'));
