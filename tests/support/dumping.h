@@ -17,6 +17,7 @@
 namespace doppel {
 
 struct DumpOptions {
+  const char* format = "elf";
   bool compress = false;
   Engine engine = Engine::automatic;
   SharedMemory shared = SharedMemory::live;
@@ -35,7 +36,7 @@ inline Result<ProcessImage> dump_to_file(pid_t pid, const std::string& path,
   auto snapshot = DOPPEL_TRY(backend.capture(request));
   const auto selection = DOPPEL_TRY(select(snapshot.image, *snapshot.memory));
   ProcessImage image = snapshot.image;
-  auto plan = DOPPEL_TRY(find_format("elf")->plan(image, selection));
+  auto plan = DOPPEL_TRY(find_format(options.format)->plan(image, selection));
   WriteOptions writing;
   writing.compress = options.compress;
   writing.threads = 1;
