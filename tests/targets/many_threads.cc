@@ -21,16 +21,17 @@ static void* sleeper(void* argument) {
   char name[16];
   snprintf(name, sizeof name, "t%ld", index);
   prctl(PR_SET_NAME, name);
-  begun.fetch_add(1);
   if (index % 2 == 0) {
     const int epoll = epoll_create1(0);
     if (epoll < 0) victim::fail("epoll_create1: %s", strerror(errno));
     epoll_event event = {.events = EPOLLIN, .data = {}};
     VICTIM_CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, wake_pipe[0], &event) == 0);
+    begun.fetch_add(1);  // only now: nothing of it is new to whoever was told "ready"
     if (epoll_wait(epoll, &event, 1, -1) != 1)
       victim::fail("epoll_wait in %d: %s", victim::tid(), strerror(errno));
     close(epoll);
   } else {
+    begun.fetch_add(1);
     pthread_mutex_lock(&mutex);
     while (!stop.load()) pthread_cond_wait(&changed, &mutex);
     pthread_mutex_unlock(&mutex);
