@@ -10,4 +10,6 @@ target_compile_options(doppel_warnings INTERFACE
   # They stay visible; clang-tidy and the sanitizers judge them.
   $<$<AND:$<BOOL:${DOPPEL_WERROR}>,$<CXX_COMPILER_ID:GNU>>:-Wno-error=free-nonheap-object
     -Wno-error=maybe-uninitialized -Wno-error=array-bounds -Wno-error=stringop-overflow
-    -Wno-error=stringop-overread -Wno-error=restrict -Wno-error=nonnull>)
+    -Wno-error=stringop-overread -Wno-error=restrict -Wno-error=nonnull>
+  # libstdc++ 12 calls its own std::get_temporary_buffer in std::stable_sort.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
