@@ -209,17 +209,7 @@ class Conversion {
     json.begin_array("lost");
     for (const std::string& each : lost_) json.text(each);
     json.end_array();
-    json.begin_array("omissions");
-    for (const Omission& each : report_.omissions) {
-      json.begin_object();
-      json.text("what", each.what);
-      json.hex("address", each.range.begin.value);
-      json.number("size", each.range.size);
-      json.text("why", each.why);
-      json.boolean("asked", each.asked);
-      json.end_object();
-    }
-    json.end_array();
+    put_omissions(json, report_.omissions);
     json.end_object();
     return std::move(json).take() + "\n";
   }

@@ -3,9 +3,22 @@
 
 #include <cli/render/json.h>
 #include <cli/render/quantity.h>
-#include <dumpwriter/elf/json_writer.h>
 
 namespace doppel {
+
+void put_omissions(JsonWriter& json, const std::vector<Omission>& omissions) {
+  json.begin_array("omissions");
+  for (const Omission& each : omissions) {
+    json.begin_object();
+    json.text("what", each.what);
+    json.hex("address", each.range.begin.value);
+    json.number("size", each.range.size);
+    json.text("why", each.why);
+    json.boolean("asked", each.asked);
+    json.end_object();
+  }
+  json.end_array();
+}
 
 std::string capture_json(const CaptureReport& report) {
   const ProcessInfo& process = report.process;
@@ -35,17 +48,7 @@ std::string capture_json(const CaptureReport& report) {
     json.text("cut_short", *report.cut_short);
   else
     json.null("cut_short");
-  json.begin_array("omissions");
-  for (const Omission& each : report.omissions) {
-    json.begin_object();
-    json.text("what", each.what);
-    json.hex("address", each.range.begin.value);
-    json.number("size", each.range.size);
-    json.text("why", each.why);
-    json.boolean("asked", each.asked);
-    json.end_object();
-  }
-  json.end_array();
+  put_omissions(json, report.omissions);
   json.begin_array("torn");
   for (const TornRange& each : report.torn) {
     json.begin_object();

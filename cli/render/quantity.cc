@@ -5,7 +5,7 @@
 #include <ctime>
 
 #include <cli/render/quantity.h>
-#include <cli/utf8.h>
+#include <snapshot/support/utf8.h>
 
 namespace doppel {
 namespace {

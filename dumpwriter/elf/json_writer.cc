@@ -4,37 +4,13 @@
 #include <charconv>
 
 #include <dumpwriter/elf/json_writer.h>
+#include <snapshot/support/utf8.h>
 
 namespace doppel {
 
 namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdef";
-
-/// Length of the well-formed UTF-8 sequence at the start of `text`, or 0.
-std::size_t sequence_length(std::string_view text) {
-  const auto at = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto within = [&](std::size_t i, unsigned low, unsigned high) {
-    return at(i) >= low && at(i) <= high;
-  };
-  const unsigned first = at(0);
-  if (text.empty()) return 0;
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return within(1, 0x80, 0xbf) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const unsigned low = first == 0xe0 ? 0xa0 : 0x80;
-    const unsigned high = first == 0xed ? 0x9f : 0xbf;
-    return within(1, low, high) && within(2, 0x80, 0xbf) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const unsigned low = first == 0xf0 ? 0x90 : 0x80;
-    const unsigned high = first == 0xf4 ? 0x8f : 0xbf;
-    return within(1, low, high) && within(2, 0x80, 0xbf) && within(3, 0x80, 0xbf) ? 4 : 0;
-  }
-  return 0;
-}
 
 template <class T>
 void append_number(std::string& to, T value, int base = 10) {
@@ -47,7 +23,7 @@ void append_number(std::string& to, T value, int base = 10) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = utf8_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
@@ -168,7 +144,7 @@ void JsonWriter::put_key(std::string_view key) {
 void JsonWriter::put_string(std::string_view value) {
   out_ += '"';
   while (!value.empty()) {
-    const std::size_t length = sequence_length(value);
+    const std::size_t length = utf8_length(value);
     if (length == 0) {
       out_ += "\xef\xbf\xbd";  // U+FFFD
       value.remove_prefix(1);

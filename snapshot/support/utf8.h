@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where text that others chose stops being UTF-8.
-#ifndef DOPPEL_CLI_UTF8_H_
-#define DOPPEL_CLI_UTF8_H_
+#ifndef DOPPEL_SNAPSHOT_SUPPORT_UTF8_H_
+#define DOPPEL_SNAPSHOT_SUPPORT_UTF8_H_
 
 #include <cstddef>
 #include <string_view>
@@ -38,4 +38,4 @@ inline std::size_t utf8_length(std::string_view text) {
 
 }  // namespace doppel
 
-#endif  // DOPPEL_CLI_UTF8_H_
+#endif  // DOPPEL_SNAPSHOT_SUPPORT_UTF8_H_
