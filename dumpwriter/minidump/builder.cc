@@ -5,6 +5,7 @@
 
 #include <dumpwriter/minidump/builder.h>
 #include <dumpwriter/minidump/records.h>
+#include <snapshot/support/utf8.h>
 
 namespace doppel::minidump {
 
@@ -20,25 +21,13 @@ void store(std::vector<std::byte>& bytes, std::size_t at, std::uint64_t value, s
   for (std::size_t i = 0; i < size; ++i) bytes[at + i] = static_cast<std::byte>(value >> (8 * i));
 }
 
-/// Length of the well-formed sequence at the start of `text` (not empty), 0 when there is none;
-/// its code point in `point`.
-std::size_t sequence(std::string_view text, std::uint32_t& point) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) {
-    point = first;
-    return 1;
-  }
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  point = first & (0xffu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    point = point << 6 | (byte(i) & 0x3f);
-  }
-  const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-  if (overlong || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return 0;
-  return length;
+/// The code point of the character that `text` begins with, `length` bytes long (utf8_length()).
+std::uint32_t code_point(std::string_view text, std::size_t length) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (length == 1) return first;
+  std::uint32_t point = first & (0xffu >> (length + 1));
+  for (const char c : text.substr(1, length - 1)) point = point << 6 | (c & 0x3f);
+  return point;
 }
 
 }  // namespace
@@ -46,19 +35,15 @@ std::size_t sequence(std::string_view text, std::uint32_t& point) {
 std::vector<std::uint16_t> utf16(std::string_view text) {
   std::vector<std::uint16_t> units;
   while (!text.empty()) {
-    std::uint32_t point = 0xfffd;
-    std::size_t length = sequence(text, point);
-    if (length == 0) {
-      point = 0xfffd;
-      length = 1;
-    }
+    const std::size_t length = utf8_length(text);
+    const std::uint32_t point = length == 0 ? 0xfffd : code_point(text, length);
     if (point >= 0x10000) {
       units.push_back(static_cast<std::uint16_t>(0xd800 + ((point - 0x10000) >> 10)));
       units.push_back(static_cast<std::uint16_t>(0xdc00 + ((point - 0x10000) & 0x3ff)));
     } else {
       units.push_back(static_cast<std::uint16_t>(point));
     }
-    text.remove_prefix(length);
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return units;
 }

@@ -428,10 +428,12 @@ class ImageReader {
                                      .state = raw(state),
                                      .protect = raw(protect),
                                      .type = raw(type)};
-      for (const Module& module : image_.modules) {
-        if (module.range.begin.value != info.AllocationBase) continue;
+      const auto module = std::lower_bound(
+          image_.modules.begin(), image_.modules.end(), info.AllocationBase,
+          [](const Module& each, std::uint64_t base) { return each.range.begin.value < base; });
+      if (module != image_.modules.end() && module->range.begin.value == info.AllocationBase) {
         region.backing = Backing::file;
-        region.path = module.path;
+        region.path = module->path;
       }
     }
     return region;
