@@ -43,6 +43,14 @@ class StreamCursor {
     return value;
   }
 
+  /// A 32-bit count of entries, as many as there are bytes for. Some writers pad it to 8 bytes.
+  std::uint32_t take_count(std::size_t entry_size) {
+    const auto count = take<std::uint32_t>();
+    if (left() == std::uint64_t{count} * entry_size + 4) skip(4);
+    const std::size_t most = left() / entry_size;
+    return count < most ? count : static_cast<std::uint32_t>(most);
+  }
+
   std::span<const std::byte> take_bytes(std::size_t size) {
     const std::size_t count = size < left() ? size : left();
     const auto taken = bytes_.subspan(at_, count);

@@ -8,6 +8,7 @@
 #include <dumpwriter/read/elf_core_reader.h>
 #include <dumpwriter/read/file_memory.h>
 #include <dumpwriter/read/minidump_file.h>
+#include <dumpwriter/read/minidump_memory.h>
 #include <dumpwriter/read/minidump_reader.h>
 #include <dumpwriter/read/minidump_streams.h>
 #include <snapshot/model/image_check.h>

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
-#include <dumpwriter/read/minidump_maps.h>
+#include <dumpwriter/read/minidump_context.h>
+#include <dumpwriter/read/minidump_regions.h>
 #include <dumpwriter/read/minidump_streams.h>
 
 namespace doppel {
@@ -17,7 +17,6 @@ namespace doppel {
 namespace {
 
 using llvm::minidump::StreamType;
-using llvm::support::ulittle16_t;
 using llvm::support::ulittle32_t;
 using llvm::support::ulittle64_t;
 
@@ -34,40 +33,6 @@ std::string to_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// The pages that stretches lie in, sorted and joined.
-std::vector<AddressRange> whole_pages(const std::vector<Stretch>& stretches) {
-  constexpr std::uint64_t kPage = 4096;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> pages;  // first and last
-  for (const Stretch& each : stretches) {
-    const std::uint64_t begin = each.range.begin.value;
-    pages.emplace_back(begin / kPage, (begin + (each.range.size - 1)) / kPage);
-  }
-  std::sort(pages.begin(), pages.end());
-  std::vector<AddressRange> ranges;
-  std::uint64_t last = 0;
-  for (const auto& [first, end] : pages) {
-    if (!ranges.empty() && first <= last + 1) {
-      last = std::max(last, end);
-    } else {
-      ranges.push_back({{first * kPage}, 0});
-      last = end;
-    }
-    ranges.back().size = (last + 1) * kPage - ranges.back().begin.value;
-  }
-  return ranges;
-}
-
-/// Lists of 32-bit count and entries: some writers pad the count to 8 bytes.
-StreamCursor entries_of(std::span<const std::byte> stream, std::size_t entry_size,
-                        std::uint32_t& count) {
-  StreamCursor cursor(stream);
-  count = cursor.take<ulittle32_t>();
-  const std::uint64_t wanted = std::uint64_t{count} * entry_size;
-  if (cursor.left() == wanted + 4) cursor.skip(4);
-  count = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, cursor.left() / entry_size));
-  return cursor;
-}
-
 class ImageReader {
  public:
   explicit ImageReader(MinidumpFile& file) : file_(file) {}
@@ -82,7 +47,7 @@ class ImageReader {
     read_thread_names();
     read_exception();
     read_modules();
-    read_regions();
+    image_.regions = read_minidump_regions(file_, image_.modules, windows());
     read_handles();
     image_.process.captured_at_ns = std::int64_t{file_.time()} * 1'000'000'000;
     return std::move(image_);
@@ -211,8 +176,8 @@ class ImageReader {
 
   void read_threads() {
     const auto stream = file_.stream(number(StreamType::ThreadList));
-    std::uint32_t count = 0;
-    StreamCursor cursor = entries_of(stream, sizeof(llvm::minidump::Thread), count);
+    StreamCursor cursor(stream);
+    const std::uint32_t count = cursor.take_count(sizeof(llvm::minidump::Thread));
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto record = cursor.take<llvm::minidump::Thread>();
       Thread thread;
@@ -312,8 +277,8 @@ class ImageReader {
 
   void read_modules() {
     const auto stream = file_.stream(number(StreamType::ModuleList));
-    std::uint32_t count = 0;
-    StreamCursor cursor = entries_of(stream, sizeof(llvm::minidump::Module), count);
+    StreamCursor cursor(stream);
+    const std::uint32_t count = cursor.take_count(sizeof(llvm::minidump::Module));
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto record = cursor.take<llvm::minidump::Module>();
       Module module;
@@ -358,87 +323,6 @@ class ImageReader {
     }
   }
 
-  void read_regions() {
-    std::vector<Region> regions;
-    if (!windows()) {
-      regions = parse_maps_text(to_text(file_.stream(number(StreamType::LinuxMaps))));
-    }
-    if (regions.empty()) regions = memory_info_regions();
-    if (regions.empty()) {
-      for (const AddressRange& range : whole_pages(read_minidump_memory(file_))) {
-        Region region;
-        region.range = range;
-        region.access = {.read = true, .write = true, .execute = false};
-        regions.push_back(std::move(region));
-      }
-    }
-    std::stable_sort(regions.begin(), regions.end(), [](const Region& a, const Region& b) {
-      return a.range.begin < b.range.begin;
-    });
-    // Of two that overlap, the first.
-    for (Region& region : regions) {
-      const std::uint64_t begin = region.range.begin.value;
-      const std::uint64_t size = region.range.size;
-      if (size == 0 || begin + (size - 1) < begin) continue;
-      if (!image_.regions.empty()) {
-        const AddressRange& last = image_.regions.back().range;
-        if (last.begin.value + (last.size - 1) >= begin) continue;
-      }
-      image_.regions.push_back(std::move(region));
-    }
-  }
-
-  std::vector<Region> memory_info_regions() {
-    using llvm::minidump::MemoryInfo;
-    const auto stream = file_.stream(number(StreamType::MemoryInfoList));
-    StreamCursor cursor(stream);
-    const std::uint32_t header = cursor.take<ulittle32_t>();
-    const std::uint32_t entry = cursor.take<ulittle32_t>();
-    const std::uint64_t count = cursor.take<ulittle64_t>();
-    std::vector<Region> regions;
-    constexpr std::uint32_t kHeader = 16;
-    if (header < kHeader || entry < sizeof(MemoryInfo)) return regions;
-    cursor.skip(header - kHeader);
-    for (std::uint64_t i = 0; i < count && cursor.has(entry); ++i) {
-      const auto info = StreamCursor(cursor.take_bytes(entry)).take<MemoryInfo>();
-      if (auto region = region_of(info)) regions.push_back(std::move(*region));
-    }
-    return regions;
-  }
-
-  std::optional<Region> region_of(const llvm::minidump::MemoryInfo& info) const {
-    constexpr std::uint32_t kFree = 0x10000;
-    constexpr std::uint32_t kCommit = 0x1000;
-    const auto raw = [](auto value) { return static_cast<std::uint32_t>(value); };
-    const llvm::minidump::MemoryState state = info.State;
-    const llvm::minidump::MemoryProtection protect = info.Protect;
-    const llvm::minidump::MemoryProtection first_protect = info.AllocationProtect;
-    const llvm::minidump::MemoryType type = info.Type;
-    if (raw(state) == kFree) return std::nullopt;
-    Region region;
-    region.range = {{info.BaseAddress}, info.RegionSize};
-    // PAGE_READONLY 2, READWRITE 4, WRITECOPY 8, EXECUTE 10, and the same with EXECUTE.
-    const bool committed = raw(state) == kCommit;
-    region.access.read = committed && (raw(protect) & 0xee) != 0;
-    region.access.write = committed && (raw(protect) & 0xcc) != 0;
-    region.access.execute = committed && (raw(protect) & 0xf0) != 0;
-    if (windows()) {
-      region.windows = WindowsRegion{.allocation_base = {info.AllocationBase},
-                                     .allocation_protect = raw(first_protect),
-                                     .state = raw(state),
-                                     .protect = raw(protect),
-                                     .type = raw(type)};
-      const auto module = std::lower_bound(
-          image_.modules.begin(), image_.modules.end(), info.AllocationBase,
-          [](const Module& each, std::uint64_t base) { return each.range.begin.value < base; });
-      if (module != image_.modules.end() && module->range.begin.value == info.AllocationBase) {
-        region.backing = Backing::file;
-        region.path = module->path;
-      }
-    }
-    return region;
-  }
-
   void read_handles() {
     const auto stream = file_.stream(number(StreamType::HandleData));
     StreamCursor cursor(stream);
@@ -476,84 +360,8 @@ class ImageReader {
 
 }  // namespace
 
-std::optional<CpuContext> read_context(std::span<const std::byte> bytes) {
-  constexpr std::size_t kContext = 1232;
-  constexpr std::uint32_t kAmd64 = 0x100000;
-  constexpr std::uint32_t kInteger = 0x2;
-  constexpr std::uint32_t kFloatingPoint = 0x8;
-  if (bytes.size() < kContext) return std::nullopt;
-  StreamCursor cursor(bytes);
-  cursor.skip(48);
-  const std::uint32_t flags = cursor.take<ulittle32_t>();
-  if ((flags & kAmd64) == 0) return std::nullopt;
-  cursor.skip(4);
-  CpuContext context;
-  X86_64Registers& r = context.general;
-  for (std::uint64_t* each : {&r.cs, &r.ds, &r.es, &r.fs, &r.gs, &r.ss}) {
-    *each = cursor.take<ulittle16_t>();
-  }
-  r.eflags = cursor.take<ulittle32_t>();
-  cursor.skip(48);
-  for (std::uint64_t* each : {&r.rax, &r.rcx, &r.rdx, &r.rbx, &r.rsp, &r.rbp, &r.rsi, &r.rdi, &r.r8,
-                              &r.r9, &r.r10, &r.r11, &r.r12, &r.r13, &r.r14, &r.r15, &r.rip}) {
-    *each = cursor.take<ulittle64_t>();
-  }
-  // No system call is on its way, as far as anyone knows: 0 would be read(2), to be restarted.
-  r.orig_rax = ~0ull;
-  if ((flags & kFloatingPoint) != 0) {
-    const auto fxsave = cursor.take_bytes(512);
-    context.fxsave.assign(fxsave.begin(), fxsave.end());
-  }
-  context.complete = (flags & kInteger) != 0;
-  return context;
-}
-
 Result<ProcessImage> read_minidump_image(MinidumpFile& file) {
   return ImageReader(file).run();
-}
-
-std::vector<Stretch> read_minidump_memory(MinidumpFile& file) {
-  std::vector<Stretch> stretches;
-  const auto add = [&](std::uint64_t begin, std::uint64_t size, std::uint64_t offset) {
-    if (size == 0 || begin + (size - 1) < begin) return;
-    stretches.push_back({{{begin}, size}, Extent::Kind::data, offset});
-  };
-  {
-    const auto stream = file.stream(number(StreamType::Memory64List));
-    StreamCursor cursor(stream);
-    const std::uint64_t count = cursor.take<ulittle64_t>();
-    std::uint64_t offset = cursor.take<ulittle64_t>();
-    using llvm::minidump::MemoryDescriptor_64;
-    for (std::uint64_t i = 0; i < count && cursor.has(sizeof(MemoryDescriptor_64)); ++i) {
-      const auto record = cursor.take<MemoryDescriptor_64>();
-      const std::uint64_t size = record.DataSize;
-      if (offset + size < offset) break;  // what follows cannot be placed
-      add(record.StartOfMemoryRange, size, offset);
-      offset += size;
-    }
-  }
-  const auto add_record = [&](const llvm::minidump::MemoryDescriptor& record) {
-    if (record.Memory.RVA != 0) {
-      add(record.StartOfMemoryRange, record.Memory.DataSize, record.Memory.RVA);
-    }
-  };
-  {
-    const auto stream = file.stream(number(StreamType::MemoryList));
-    std::uint32_t count = 0;
-    StreamCursor cursor = entries_of(stream, sizeof(llvm::minidump::MemoryDescriptor), count);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      add_record(cursor.take<llvm::minidump::MemoryDescriptor>());
-    }
-  }
-  {
-    const auto stream = file.stream(number(StreamType::ThreadList));
-    std::uint32_t count = 0;
-    StreamCursor cursor = entries_of(stream, sizeof(llvm::minidump::Thread), count);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      add_record(cursor.take<llvm::minidump::Thread>().Stack);
-    }
-  }
-  return stretches;
 }
 
 }  // namespace doppel

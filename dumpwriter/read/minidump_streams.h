@@ -6,12 +6,6 @@
 #ifndef DOPPEL_DUMPWRITER_READ_MINIDUMP_STREAMS_H_
 #define DOPPEL_DUMPWRITER_READ_MINIDUMP_STREAMS_H_
 
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <vector>
-
-#include <dumpwriter/read/file_memory.h>
 #include <dumpwriter/read/minidump_file.h>
 #include <snapshot/model/process_image.h>
 
@@ -20,12 +14,6 @@ namespace doppel {
 /// Errc::unsupported: of another machine than x86-64. Errc::malformed: no SystemInfo.
 /// Regions by address and disjoint, thread ids unique.
 Result<ProcessImage> read_minidump_image(MinidumpFile& file);
-
-/// Memory that the dump has, with the offsets that it claims: within the file or not.
-std::vector<Stretch> read_minidump_memory(MinidumpFile& file);
-
-/// CONTEXT of x86-64; absent when the bytes are none.
-std::optional<CpuContext> read_context(std::span<const std::byte> bytes);
 
 }  // namespace doppel
 
