@@ -214,7 +214,7 @@ Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
   const bool empty = region.resident == 0 && region.swapped == 0 && !region.traits.huge_tlb &&
                      !region.traits.guard && part.source == Source::clone;
   // A page that is not there is zero, unless another has yet to provide it: then nobody knows.
-  const Extent::Kind absent =
+  Extent::Kind absent =
       region.traits.userfault_missing ? Extent::Kind::unreadable : Extent::Kind::untouched;
   if (region.backing == Backing::anonymous && empty) {
     append(extents, within, absent);
@@ -222,6 +222,13 @@ Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
   }
   const std::vector<PageRun> runs =
       DOPPEL_TRY(scan_pagemap(capture_->sys, pagemap_fd(part.source), within));
+  // Nor when huge pages have left the clone since: with the pool empty, the target's next write
+  // takes a page away from it (mm/hugetlb.c, hugetlb_wp).
+  if (region.traits.huge_tlb && part.source == Source::clone && within == region.range) {
+    std::uint64_t present = 0;
+    for (const PageRun& run : runs) present += run.range.size;
+    if (present < region.resident) absent = Extent::Kind::unreadable;
+  }
   std::uint64_t at = within.begin.value;
   const auto gap = [&](std::uint64_t end) {
     if (at >= end) return;

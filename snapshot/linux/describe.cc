@@ -242,6 +242,11 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
     if (known == nullptr) continue;
     region.traits.userfault = known->traits.userfault;
     region.traits.userfault_missing = known->traits.userfault_missing;
+    // The target may have taken huge pages away from the clone by now; what was there, was there.
+    if (region.traits.huge_tlb && region.sharing == Sharing::private_copy &&
+        known->range == region.range) {
+      region.resident = std::max(region.resident, known->resident);
+    }
   }
 
   std::vector<CloneMemory::Part> parts;

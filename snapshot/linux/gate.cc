@@ -48,6 +48,8 @@ std::string_view gate_name(GateId id) {
       return "frozen";
     case GateId::userfaultfd:
       return "userfaultfd";
+    case GateId::child_namespaces:
+      return "child_namespaces";
     case GateId::pids_limit:
       return "pids_limit";
     case GateId::process_limit:

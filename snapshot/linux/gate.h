@@ -40,6 +40,7 @@ enum class GateId {
   seccomp,
   frozen,
   userfaultfd,
+  child_namespaces,
   pids_limit,
   process_limit,
   thread_limit,

@@ -41,7 +41,8 @@ bool wanted_in_stop(const Region& region, const CaptureRequest& request) {
 SnapshotOrders make_orders(const Preflight& facts, const std::vector<AuxEntry>& auxv, bool clone) {
   SnapshotOrders orders;
   orders.settings.options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC;
-  if (facts.status.seccomp != Seccomp::none && facts.can_suspend_seccomp) {
+  // Any thread may be the one that is borrowed.
+  if (facts.any_thread_filtered && facts.can_suspend_seccomp) {
     orders.settings.options |= PTRACE_O_SUSPEND_SECCOMP;
   }
   orders.settings.shadow_stacks = facts.status.shadow_stack();

@@ -44,6 +44,8 @@ struct ThreadFacts {
   std::optional<ProcSyscall> syscall;  ///< absent where the kernel would not say
   /// Waits for a child of vfork or posix_spawn: does not stop before the child execs or exits.
   bool in_vfork = false;
+  /// What it forks comes into another pid or time namespace than its own (unshare(2), setns(2)).
+  bool children_elsewhere = false;
 };
 
 /// What a clone has to reckon with in memory. Bytes unless said otherwise.

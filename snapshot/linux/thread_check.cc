@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/syscall.h>
 
+#include <array>
+#include <cerrno>
 #include <utility>
 
 #include <snapshot/linux/thread_check.h>
@@ -20,7 +22,7 @@ std::string counted(std::uint64_t count, const char* noun) {
 }
 
 void judge_threads(Sys& sys, Preflight& out) {
-  std::uint64_t filtered = 0, strict = 0, stuck = 0, spawning = 0, stopped = 0;
+  std::uint64_t filtered = 0, strict = 0, stuck = 0, spawning = 0, stopped = 0, elsewhere = 0;
   pid_t tracer = 0, traced = 0;
   for (const ThreadFacts& thread : out.threads) {
     filtered += thread.seccomp != Seccomp::none;
@@ -28,6 +30,7 @@ void judge_threads(Sys& sys, Preflight& out) {
     spawning += thread.in_vfork;
     stuck += thread.state == 'D' && !thread.in_vfork;
     stopped += thread.state == 'T';
+    elsewhere += thread.children_elsewhere;
     if (thread.tracer != 0 && tracer == 0) {
       tracer = thread.tracer;
       traced = thread.id;
@@ -56,6 +59,16 @@ void judge_threads(Sys& sys, Preflight& out) {
           "run as root outside of any filter (CAP_SYS_ADMIN can suspend it), or: --engine direct");
     }
   }
+  if (elsewhere != 0) {
+    // The helper would be the first process of a new pid namespace, and its end would close that
+    // for ever (kernel/pid_namespace.c, zap_pid_ns_processes); or be refused, for it shares the
+    // memory (kernel/nsproxy.c, copy_namespaces, of time namespaces).
+    add_gate(out.gates, GateId::child_namespaces, Severity::forbids_injection,
+             "clone: would come into another namespace",
+             counted(elsewhere, "thread") + " of " + std::to_string(out.threads.size()) +
+                 " called unshare or setns, and what it forks gets another pid or time namespace",
+             "--engine direct");
+  }
   if (spawning != 0) {
     add_gate(out.gates, GateId::vfork, Severity::loses,
              "registers of some threads will be incomplete",
@@ -76,7 +89,40 @@ void judge_threads(Sys& sys, Preflight& out) {
   }
 }
 
-Result<ThreadFacts> read_thread(const ProcDir& process, pid_t id) {
+/// A namespace of the process (of all its threads: the kernel lets no thread differ), and the
+/// file of a thread that names the one its children will be in. Empty: not known, or no such kind.
+struct NamespaceOfChildren {
+  const char* own;
+  const char* children;
+  std::string link = {};
+};
+
+using NamespacesOfChildren = std::array<NamespaceOfChildren, 2>;
+
+Result<bool> has_children_elsewhere(const ProcDir& task, const NamespacesOfChildren& namespaces) {
+  for (const NamespaceOfChildren& each : namespaces) {
+    if (each.link.empty()) continue;
+    const auto link = task.read_link(each.children);
+    if (link) {
+      if (*link != each.link) return true;
+      continue;
+    }
+    const Error& error = link.error();
+    if (error.code == Errc::gone || error.code == Errc::denied) continue;
+    if (error.os != ENOENT) return fail(error);
+    // A pid namespace that waits for its first process has no name yet (kernel/pid_namespace.c,
+    // pidns_for_children_get). Nor has any of a thread on its way out.
+    const auto text = task.read_text("stat");
+    if (!text) continue;
+    const auto stat = parse_stat(*text);
+    if (stat && stat->state != 'Z' && stat->state != 'X' && (stat->flags & kTaskExiting) == 0)
+      return true;
+  }
+  return false;
+}
+
+Result<ThreadFacts> read_thread(const ProcDir& process, pid_t id,
+                                const NamespacesOfChildren& namespaces) {
   const ProcDir task = DOPPEL_TRY(process.task(id));
   const std::string text = DOPPEL_TRY(task.read_text("status"));
   ProcStatus status = DOPPEL_TRY(parse_status(text));
@@ -87,7 +133,8 @@ Result<ThreadFacts> read_thread(const ProcDir& process, pid_t id) {
                      .tracer = status.tracer,
                      .signals_blocked = status.signals_blocked,
                      .syscall = {},
-                     .in_vfork = false};
+                     .in_vfork = false,
+                     .children_elsewhere = false};
   if (const auto call = task.read_text("syscall")) {
     if (const auto parsed = parse_syscall(*call)) thread.syscall = *parsed;
   }
@@ -98,6 +145,7 @@ Result<ThreadFacts> read_thread(const ProcDir& process, pid_t id) {
     thread.in_vfork = number == SYS_vfork || number == SYS_clone3 ||
                       (number == SYS_clone && (thread.syscall->arguments[0] & kCloneVfork) != 0);
   }
+  thread.children_elsewhere = DOPPEL_TRY(has_children_elsewhere(task, namespaces));
   return thread;
 }
 
@@ -113,9 +161,14 @@ void check_threads(Sys& sys, const ProcDir& process, Preflight& out) {
     }
     return;
   }
+  NamespacesOfChildren namespaces = {{{.own = "ns/pid", .children = "ns/pid_for_children"},
+                                      {.own = "ns/time", .children = "ns/time_for_children"}}};
+  for (NamespaceOfChildren& each : namespaces) {
+    if (auto link = process.read_link(each.own)) each.link = std::move(*link);
+  }
   std::optional<Error> trouble;
   for (const pid_t id : *ids) {
-    auto thread = read_thread(process, id);
+    auto thread = read_thread(process, id, namespaces);
     if (thread) {
       out.threads.push_back(std::move(*thread));
     } else if (thread.error().code != Errc::gone) {  // one that ended meanwhile is none

@@ -89,9 +89,26 @@ TEST(Gambles, AreNotTaken) {
   }
 }
 
+// What this process forks is born into a namespace whose first process a helper must not be.
+TEST(Gambles, AreNotTakenWithChildrenInAnotherNamespace) {
+  LiveTarget target("stranger_watch", {"init"});
+  DOPPEL_SKIP_IF(target.skip_reason());
+  ASSERT_NE(target.started(), target.pid());
+  {
+    auto snapshot = capture(target.started());
+    DOPPEL_ASSERT_OK(snapshot);
+    EXPECT_EQ(snapshot->image.process.engine, "direct");
+  }
+  EXPECT_FALSE(capture(target.started(), SharedMemory::live, Engine::clone).has_value());
+  const Ending ending = target.finish();
+  EXPECT_TRUE(ending.ok) << ending.failure;
+}
+
+class SeccompKill : public testing::TestWithParam<const char*> {};
+
 // A filter that kills: with the privilege to suspend filters a clone, without it never one.
-TEST(SeccompKill, SparesTheTarget) {
-  LiveTarget target("seccomp", {"kill"});
+TEST_P(SeccompKill, SparesTheTarget) {
+  LiveTarget target("seccomp", {GetParam()});
   const Unharmed unharmed(target);
   for (int i = 0; i < 3; ++i) {
     auto snapshot = capture(target.pid());
@@ -103,6 +120,9 @@ TEST(SeccompKill, SparesTheTarget) {
   const Ending ending = target.finish();
   EXPECT_TRUE(ending.ok) << ending.failure;
 }
+
+INSTANTIATE_TEST_SUITE_P(All, SeccompKill, testing::Values("kill", "kill_thread"),
+                         [](const auto& each) { return std::string(each.param); });
 
 }  // namespace
 }  // namespace doppel

@@ -375,6 +375,55 @@ TEST_F(PreflightTest, PidOneOfANamespace) {
   ::munmap(init, 4096);
 }
 
+// A clone would be made where the children go: as the first process of a namespace that dies with
+// it.
+TEST_F(PreflightTest, ChildrenGoToAnotherNamespace) {
+  for (const bool first_is_there : {false, true}) {
+    SCOPED_TRACE(first_is_there);
+    const ChildProcess child([&] {
+      if (::unshare(CLONE_NEWPID) != 0) return false;
+      if (!first_is_there) return true;
+      const pid_t pid = ::fork();
+      if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (true) ::pause();
+      }
+      return pid > 0;
+    });
+    ASSERT_TRUE(child.ready());
+    const Preflight facts = look_at(child.pid());
+    EXPECT_TRUE(facts.threads[0].children_elsewhere);
+    EXPECT_EQ(severity(facts, GateId::child_namespaces), "forbids_injection") << lines(facts);
+    EXPECT_EQ(facts.forbidding(), nullptr) << lines(facts);
+    EXPECT_NE(facts.forbidding_clone(true), nullptr) << "it is harm, not length: no insisting";
+  }
+}
+
+TEST_F(PreflightTest, OneThreadsChildrenGoToAnotherNamespace) {
+  const ChildProcess child([] {
+    static std::atomic<int> done{0};
+    std::thread([] {
+      done = ::unshare(CLONE_NEWPID) == 0 ? 1 : 2;
+      while (true) ::pause();
+    }).detach();
+    while (done == 0) ::sched_yield();
+    return done == 1;
+  });
+  ASSERT_TRUE(child.ready());
+  const Preflight facts = look_at(child.pid());
+  ASSERT_EQ(facts.threads.size(), 2u);
+  EXPECT_FALSE(facts.threads[0].children_elsewhere);
+  EXPECT_EQ(severity(facts, GateId::child_namespaces), "forbids_injection") << lines(facts);
+}
+
+TEST_F(PreflightTest, ChildrenGoToAnotherTimeNamespace) {
+  constexpr int kCloneNewTime = 0x80;
+  const ChildProcess child([] { return ::unshare(kCloneNewTime) == 0; });
+  if (!child.ready()) GTEST_SKIP() << "no time namespaces here";
+  const Preflight facts = look_at(child.pid());
+  EXPECT_EQ(severity(facts, GateId::child_namespaces), "forbids_injection") << lines(facts);
+}
+
 /// Registers a megabyte with a userfaultfd of these features; the descriptor stays open unless
 /// `keep` is false.
 bool register_userfault(std::uint64_t features, bool keep) {
