@@ -205,7 +205,8 @@ ProcessPicture take_settled_picture(pid_t pid) {
 Unharmed::Unharmed(const LiveTarget& target, bool restless)
     : target_(target),
       restless_(restless),
-      before_(take_settled_picture(target.pid())),
+      // A restless target's threads are not compared, and one may block all signals for good.
+      before_(restless ? take_picture(target.pid()) : take_settled_picture(target.pid())),
       own_before_(take_own_picture()) {}
 
 std::string Unharmed::harm() const {
