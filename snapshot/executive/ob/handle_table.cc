@@ -39,7 +39,7 @@ const HandleEntry* HandleTable::find(HandleValue handle) const {
   return entry.object ? &entry : nullptr;
 }
 
-HandleEntry* HandleTable::find(HandleValue handle) {
+HandleEntry* HandleTable::slot(HandleValue handle) {
   return const_cast<HandleEntry*>(std::as_const(*this).find(handle));
 }
 
@@ -146,7 +146,7 @@ NtStatus HandleTable::inherit(const HandleTable& parent,
 }
 
 NtStatus HandleTable::set_attributes(HandleValue handle, bool inherit, bool protect_close) {
-  HandleEntry* entry = find(handle);
+  HandleEntry* entry = slot(handle);
   if (entry == nullptr) return status::invalid_handle;
   entry->inherit = inherit;
   entry->protect_close = protect_close;

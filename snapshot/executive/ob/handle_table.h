@@ -102,7 +102,7 @@ class HandleTable {
   std::uint32_t process() const { return process_; }
 
  private:
-  HandleEntry* find(HandleValue handle);
+  HandleEntry* slot(HandleValue handle);
   void put(std::size_t index, HandleEntry entry);
   void remove(std::size_t index);
 
