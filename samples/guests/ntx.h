@@ -1,7 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What a guest of the executive model has instead of a C library: the types and constants of the native API,
- * and one function for any service. A guest is a plain PE32+ image without imports; `entry` gets the PEB. */
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a guest of the executive model has instead of a C library: the types and constants of the
+ * native API, and one function for any service. A guest is a plain PE32+ image without imports;
+ * `entry` gets the PEB. */
 #ifndef DOPPEL_SAMPLES_GUESTS_NTX_H_
 #define DOPPEL_SAMPLES_GUESTS_NTX_H_
 
@@ -18,8 +19,8 @@ typedef u32 ntstatus;
 #define STATUS_SUCCESS 0u
 #define STATUS_PROCESS_CLONED 0x129u
 
-#define CURRENT_PROCESS ((handle)-1)
-#define CURRENT_THREAD ((handle)-2)
+#define CURRENT_PROCESS ((handle) - 1)
+#define CURRENT_THREAD ((handle) - 2)
 
 #define GENERIC_READ 0x80000000u
 #define GENERIC_WRITE 0x40000000u
@@ -65,9 +66,9 @@ struct io_status {
 
 struct parameters { /* RTL_USER_PROCESS_PARAMETERS, as far as guests look */
   u8 head[0x60];
-  struct unicode_string image; /* 60h */
+  struct unicode_string image;        /* 60h */
   struct unicode_string command_line; /* 70h */
-  u16* environment; /* 80h */
+  u16* environment;                   /* 80h */
 };
 
 struct peb {
@@ -78,15 +79,17 @@ struct peb {
   struct parameters* parameters; /* 20h */
 };
 
-_Static_assert(__builtin_offsetof(struct parameters, command_line) == 0x70, "layout of the parameters");
+_Static_assert(__builtin_offsetof(struct parameters, command_line) == 0x70,
+               "layout of the parameters");
 _Static_assert(__builtin_offsetof(struct peb, parameters) == 0x20, "layout of the PEB");
 
 /* Any service; arguments beyond `a` that the service does not have are ignored. */
-ntstatus ntx_call(u64 service, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h, u64 i, u64 j, u64 k);
+ntstatus ntx_call(u64 service, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g, u64 h, u64 i, u64 j,
+                  u64 k);
 
-#define NTX_PICK(s, a, b, c, d, e, f, g, h, i, j, k, ...)                                                   \
-  ntx_call(s, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f), (u64)(g), (u64)(h), (u64)(i),     \
-           (u64)(j), (u64)(k))
+#define NTX_PICK(s, a, b, c, d, e, f, g, h, i, j, k, ...)                                     \
+  ntx_call(s, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f), (u64)(g), (u64)(h), \
+           (u64)(i), (u64)(j), (u64)(k))
 /* NTX(kServiceClose, handle): missing arguments are 0. */
 #define NTX(...) NTX_PICK(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -97,7 +100,8 @@ void* memcpy(void* to, const void* from, u64 size);
 void ntx_exit(ntstatus status);
 
 /* Object attributes for `path` (NUL-ended, 16-bit), with storage of the caller. */
-void ntx_name(struct object_attributes* to, struct unicode_string* name, const u16* path, u32 attributes);
+void ntx_name(struct object_attributes* to, struct unicode_string* name, const u16* path,
+              u32 attributes);
 
 /* NtCreateFile for reading and writing; the status, and the handle in *file. */
 ntstatus ntx_open(handle* file, const u16* path, u32 share, u32 disposition, u32 attributes);

@@ -1,6 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What server and client share: a named section with one request, and the two events that hand it over. */
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What server and client share: a named section with one request, and the two events that hand it
+ * over. */
 #ifndef DOPPEL_SAMPLES_GUESTS_PAIR_H_
 #define DOPPEL_SAMPLES_GUESTS_PAIR_H_
 
@@ -31,11 +32,12 @@ static ntstatus pair_open(struct pair* to, int create) {
                   : NTX(kServiceOpenEvent, &to->answered, ALL_ACCESS, &object);
   if (status != STATUS_SUCCESS) return status;
   ntx_name(&object, &name, U("\\BaseNamedObjects\\pair.request"), 0);
-  status = create ? NTX(kServiceCreateSection, &section, ALL_ACCESS, &object, &size, PAGE_READWRITE, SEC_COMMIT, 0)
+  status = create ? NTX(kServiceCreateSection, &section, ALL_ACCESS, &object, &size, PAGE_READWRITE,
+                        SEC_COMMIT, 0)
                   : NTX(kServiceOpenSection, &section, ALL_ACCESS, &object);
   if (status != STATUS_SUCCESS) return status;
-  return NTX(kServiceMapViewOfSection, section, CURRENT_PROCESS, &to->shared, 0, 0, 0, &size, VIEW_SHARE, 0,
-             PAGE_READWRITE);
+  return NTX(kServiceMapViewOfSection, section, CURRENT_PROCESS, &to->shared, 0, 0, 0, &size,
+             VIEW_SHARE, 0, PAGE_READWRITE);
 }
 
 #endif /* DOPPEL_SAMPLES_GUESTS_PAIR_H_ */

@@ -5,7 +5,8 @@ namespace doppel {
 namespace {
 
 void set_carry_overflow(std::uint32_t& flags, bool carry, bool overflow) {
-  flags = (flags & ~(kCarryFlag | kOverflowFlag)) | flag_if(carry, kCarryFlag) | flag_if(overflow, kOverflowFlag);
+  flags = (flags & ~(kCarryFlag | kOverflowFlag)) | flag_if(carry, kCarryFlag) |
+          flag_if(overflow, kOverflowFlag);
 }
 
 std::uint64_t rotate(Operation operation, std::uint64_t value, unsigned count, unsigned size,
@@ -38,8 +39,8 @@ std::uint64_t rotate(Operation operation, std::uint64_t value, unsigned count, u
 
 }  // namespace
 
-std::uint64_t shift_value(Operation operation, std::uint64_t value, std::uint64_t count, unsigned size,
-                          std::uint32_t& flags) {
+std::uint64_t shift_value(Operation operation, std::uint64_t value, std::uint64_t count,
+                          unsigned size, std::uint32_t& flags) {
   const unsigned bits = 8 * size;
   const auto by = static_cast<unsigned>(count & (size == 8 ? 63 : 31));
   if (by == 0) return value;
@@ -66,12 +67,13 @@ std::uint64_t shift_value(Operation operation, std::uint64_t value, std::uint64_
     default:
       return rotate(operation, value, by, size, flags);
   }
-  set_status(flags, result_flags(result, size) | flag_if(carry, kCarryFlag) | flag_if(overflow, kOverflowFlag));
+  set_status(flags, result_flags(result, size) | flag_if(carry, kCarryFlag) |
+                        flag_if(overflow, kOverflowFlag));
   return result;
 }
 
-std::uint64_t shift_double(bool left, std::uint64_t value, std::uint64_t filler, std::uint64_t count,
-                           unsigned size, std::uint32_t& flags) {
+std::uint64_t shift_double(bool left, std::uint64_t value, std::uint64_t filler,
+                           std::uint64_t count, unsigned size, std::uint32_t& flags) {
   const unsigned bits = 8 * size;
   auto by = static_cast<unsigned>(count & (size == 8 ? 63 : 31));
   if (by == 0) return value;
@@ -86,7 +88,8 @@ std::uint64_t shift_double(bool left, std::uint64_t value, std::uint64_t filler,
     carry = ((value >> (by - 1)) & 1) != 0;
   }
   const bool overflow = top_bit(result, size) != top_bit(value, size);
-  set_status(flags, result_flags(result, size) | flag_if(carry, kCarryFlag) | flag_if(overflow, kOverflowFlag));
+  set_status(flags, result_flags(result, size) | flag_if(carry, kCarryFlag) |
+                        flag_if(overflow, kOverflowFlag));
   return result;
 }
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/executive/cpu/cpu.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 
+#include <snapshot/executive/cpu/cpu.h>
 #include <snapshot/executive/cpu/execution.h>
 
 namespace doppel {
 namespace {
 
-/// The bytes at rip from up to two pages; `count` are there. False when even the first byte cannot be fetched.
-/// `second` is the exception of the second page, code 0 when it was not needed or is there.
-bool fetch_bytes(std::uint64_t rip, GuestMemory& memory, std::array<std::byte, 15>& bytes, std::size_t& count,
-                 GuestException& first, GuestException& second) {
+/// The bytes at rip from up to two pages; `count` are there. False when even the first byte cannot
+/// be fetched. `second` is the exception of the second page, code 0 when it was not needed or is
+/// there.
+bool fetch_bytes(std::uint64_t rip, GuestMemory& memory, std::array<std::byte, 15>& bytes,
+                 std::size_t& count, GuestException& first, GuestException& second) {
   CodePage page;
   if (!memory.fetch(rip, page, first)) return false;
   const std::uint64_t offset = rip % kGuestPageSize;
@@ -27,7 +27,9 @@ bool fetch_bytes(std::uint64_t rip, GuestMemory& memory, std::array<std::byte, 1
 }
 
 /// 48-bit addresses whose upper bits repeat bit 47; others never reach the page tables.
-bool is_canonical(std::uint64_t address) { return address + (std::uint64_t{1} << 47) < (std::uint64_t{1} << 48); }
+bool is_canonical(std::uint64_t address) {
+  return address + (std::uint64_t{1} << 47) < (std::uint64_t{1} << 48);
+}
 
 }  // namespace
 
@@ -39,7 +41,8 @@ StepKind Cpu::step(GuestRegisters& registers, GuestMemory& memory, GuestExceptio
     return StepKind::exception;
   }
   if (!memory.fetch(rip, page, exception)) return StepKind::exception;
-  const Instruction* instruction = cache_.find(page, static_cast<std::uint32_t>(rip % kGuestPageSize));
+  const Instruction* instruction =
+      cache_.find(page, static_cast<std::uint32_t>(rip % kGuestPageSize));
   Instruction straddling;
   if (instruction == nullptr) {
     std::array<std::byte, 15> bytes;

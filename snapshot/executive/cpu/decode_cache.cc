@@ -4,7 +4,8 @@
 namespace doppel {
 namespace {
 
-/// Beyond this everything is forgotten: 16 MiB of code is more than a guest has, and frames come and go.
+/// Beyond this everything is forgotten: 16 MiB of code is more than a guest has, and frames come
+/// and go.
 constexpr std::size_t kMostPages = 4096;
 
 }  // namespace
@@ -25,9 +26,11 @@ const Instruction* DecodeCache::find(const CodePage& page, std::uint32_t offset)
     last_->at.fill(0);
     last_->instructions.clear();
   }
-  if (const std::uint16_t known = last_->at[offset]; known != 0) return &last_->instructions[known - 1u];
+  if (const std::uint16_t known = last_->at[offset]; known != 0)
+    return &last_->instructions[known - 1u];
   bool truncated = false;
-  const Instruction made = decode_instruction({page.bytes + offset, kGuestPageSize - offset}, truncated);
+  const Instruction made =
+      decode_instruction({page.bytes + offset, kGuestPageSize - offset}, truncated);
   ++decoded_;
   if (truncated) return nullptr;
   last_->instructions.push_back(made);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One rule keeps faults precise: an instruction does all that can fault (reads, the write check of
-// read_for_write, the write itself) before it changes a register or a flag. Flags are computed in a copy.
-#include <snapshot/executive/cpu/execution.h>
-
+// read_for_write, the write itself) before it changes a register or a flag. Flags are computed in a
+// copy.
 #include <cstring>
 
 #include <snapshot/executive/cpu/arithmetic.h>
+#include <snapshot/executive/cpu/execution.h>
 
 namespace doppel {
 namespace {
@@ -17,7 +17,9 @@ __extension__ using SignedWide = __int128;
 
 constexpr std::uint64_t kAddressLimit = std::uint64_t{1} << 47;
 
-bool is_canonical(std::uint64_t address) { return address + kAddressLimit < 2 * kAddressLimit; }
+bool is_canonical(std::uint64_t address) {
+  return address + kAddressLimit < 2 * kAddressLimit;
+}
 
 class Execution {
  public:
@@ -61,14 +63,17 @@ class Execution {
 
   std::uint64_t address(const Operand& of) const {
     std::uint64_t sum = static_cast<std::uint64_t>(of.value);
-    if (of.base == kInstructionPointer) sum += next_;
-    else if (of.base != kNoRegister) sum += registers_.general[of.base];
+    if (of.base == kInstructionPointer)
+      sum += next_;
+    else if (of.base != kNoRegister)
+      sum += registers_.general[of.base];
     if (of.index != kNoRegister) sum += registers_.general[of.index] * of.scale;
     if (instruction_.narrow_address) sum &= 0xffffffff;
     return of.gs ? sum + registers_.gs_base : sum;
   }
 
-  /// A range outside the canonical halves raises a general protection fault, which NT reports as a read of -1.
+  /// A range outside the canonical halves raises a general protection fault, which NT reports as a
+  /// read of -1.
   bool reachable(std::uint64_t at, unsigned size) {
     if (is_canonical(at) && is_canonical(at + size - 1)) return true;
     exception_ = {kGuestAccessViolation, 2, {0, ~std::uint64_t{0}}};
@@ -79,6 +84,7 @@ class Execution {
     value = 0;
     return reachable(at, size) && memory_.read(at, &value, size, exception_);
   }
+
   bool store_at(std::uint64_t at, unsigned size, std::uint64_t value) {
     return reachable(at, size) && memory_.write(at, &value, size, exception_);
   }
@@ -87,13 +93,18 @@ class Execution {
     const std::uint64_t whole = registers_.general[of.reg];
     return of.high ? (whole >> 8) & 0xff : whole & value_mask(of.size);
   }
+
   /// 32 bits clear the upper half; 8 and 16 leave the rest alone (SDM volume 1, 3.4.1.1).
   void set_register(const Operand& of, std::uint64_t value) {
     std::uint64_t& whole = registers_.general[of.reg];
-    if (of.size >= 4) whole = value & value_mask(of.size);
-    else if (of.high) whole = (whole & ~std::uint64_t{0xff00}) | ((value & 0xff) << 8);
-    else whole = (whole & ~value_mask(of.size)) | (value & value_mask(of.size));
+    if (of.size >= 4)
+      whole = value & value_mask(of.size);
+    else if (of.high)
+      whole = (whole & ~std::uint64_t{0xff00}) | ((value & 0xff) << 8);
+    else
+      whole = (whole & ~value_mask(of.size)) | (value & value_mask(of.size));
   }
+
   void set_numbered(unsigned number, unsigned size, std::uint64_t value) {
     Operand named;
     named.reg = static_cast<std::uint8_t>(number);
@@ -102,11 +113,15 @@ class Execution {
   }
 
   bool load(const Operand& of, std::uint64_t& value) {
-    if (of.kind == Kind::reg) value = get_register(of);
-    else if (of.kind == Kind::immediate) value = static_cast<std::uint64_t>(of.value);
-    else return load_at(address(of), of.size, value);
+    if (of.kind == Kind::reg)
+      value = get_register(of);
+    else if (of.kind == Kind::immediate)
+      value = static_cast<std::uint64_t>(of.value);
+    else
+      return load_at(address(of), of.size, value);
     return true;
   }
+
   /// For a destination that is read first: a memory operand faults as a write.
   bool load_destination(const Operand& of, std::uint64_t& value) {
     if (of.kind == Kind::reg) {
@@ -117,6 +132,7 @@ class Execution {
     const std::uint64_t at = address(of);
     return reachable(at, of.size) && memory_.read_for_write(at, &value, of.size, exception_);
   }
+
   bool store(const Operand& of, std::uint64_t value) {
     if (of.kind == Kind::memory) return store_at(address(of), of.size, value);
     set_register(of, value);
@@ -179,7 +195,8 @@ bool Execution::move() {
       return true;
     }
     case Operation::cmovcc:
-      // The source is read, and the upper half of a 32-bit register cleared, even when nothing moves.
+      // The source is read, and the upper half of a 32-bit register cleared, even when nothing
+      // moves.
       if (!load(operand(1), value)) return false;
       set_register(to, condition_holds(instruction_.condition, flags_) ? value : get_register(to));
       return true;
@@ -187,7 +204,8 @@ bool Execution::move() {
       return store(to, condition_holds(instruction_.condition, flags_) ? 1 : 0);
     case Operation::widen_accumulator: {
       const unsigned half = instruction_.width / 2u;
-      set_numbered(kRax, instruction_.width, sign_extend(registers_.general[kRax] & value_mask(half), half));
+      set_numbered(kRax, instruction_.width,
+                   sign_extend(registers_.general[kRax] & value_mask(half), half));
       return true;
     }
     case Operation::sign_to_data: {
@@ -197,7 +215,8 @@ bool Execution::move() {
     }
     case Operation::bswap:
       value = get_register(to);
-      set_register(to, to.size == 8 ? __builtin_bswap64(value) : __builtin_bswap32(static_cast<std::uint32_t>(value)));
+      set_register(to, to.size == 8 ? __builtin_bswap64(value)
+                                    : __builtin_bswap32(static_cast<std::uint32_t>(value)));
       return true;
     default:  // mov, movzx
       return load(operand(1), value) && store(to, value);
@@ -218,14 +237,28 @@ bool Execution::arithmetic() {
   const unsigned carry = (flags_ & kCarryFlag) != 0 ? 1 : 0;
   std::uint64_t result = 0;
   switch (operation) {
-    case Operation::add: result = add_values(a, b, 0, size, flags_); break;
-    case Operation::adc: result = add_values(a, b, carry, size, flags_); break;
+    case Operation::add:
+      result = add_values(a, b, 0, size, flags_);
+      break;
+    case Operation::adc:
+      result = add_values(a, b, carry, size, flags_);
+      break;
     case Operation::sub:
-    case Operation::cmp: result = subtract_values(a, b, 0, size, flags_); break;
-    case Operation::sbb: result = subtract_values(a, b, carry, size, flags_); break;
-    case Operation::bit_or: result = logic_result(a | b, size, flags_); break;
-    case Operation::bit_xor: result = logic_result(a ^ b, size, flags_); break;
-    default: result = logic_result(a & b, size, flags_); break;
+    case Operation::cmp:
+      result = subtract_values(a, b, 0, size, flags_);
+      break;
+    case Operation::sbb:
+      result = subtract_values(a, b, carry, size, flags_);
+      break;
+    case Operation::bit_or:
+      result = logic_result(a | b, size, flags_);
+      break;
+    case Operation::bit_xor:
+      result = logic_result(a ^ b, size, flags_);
+      break;
+    default:
+      result = logic_result(a & b, size, flags_);
+      break;
   }
   return !writes || store(to, result);
 }
@@ -256,13 +289,15 @@ bool Execution::one_operand() {
 
 bool Execution::shift() {
   const Operand& to = operand(0);
-  const bool is_double = instruction_.operation == Operation::shld || instruction_.operation == Operation::shrd;
+  const bool is_double =
+      instruction_.operation == Operation::shld || instruction_.operation == Operation::shrd;
   std::uint64_t value = 0;
   std::uint64_t count = 0;
   if (!load(operand(is_double ? 2 : 1), count) || !load_destination(to, value)) return false;
   if (is_double) {
     std::uint64_t filler = get_register(operand(1));
-    value = shift_double(instruction_.operation == Operation::shld, value, filler, count, to.size, flags_);
+    value = shift_double(instruction_.operation == Operation::shld, value, filler, count, to.size,
+                         flags_);
   } else {
     value = shift_value(instruction_.operation, value, count, to.size, flags_);
   }
@@ -277,10 +312,12 @@ bool Execution::multiply() {
     const Operand& to = operand(0);
     const bool three = operand(2).kind != Kind::none;
     if (!load(operand(1), a) || !load(operand(three ? 2 : 0), b)) return false;
-    const SignedWide product = static_cast<SignedWide>(static_cast<std::int64_t>(sign_extend(a, to.size))) *
-                               static_cast<std::int64_t>(sign_extend(b & value_mask(to.size), to.size));
+    const SignedWide product =
+        static_cast<SignedWide>(static_cast<std::int64_t>(sign_extend(a, to.size))) *
+        static_cast<std::int64_t>(sign_extend(b & value_mask(to.size), to.size));
     const auto low = static_cast<std::uint64_t>(product) & value_mask(to.size);
-    const bool lost = product != static_cast<SignedWide>(static_cast<std::int64_t>(sign_extend(low, to.size)));
+    const bool lost =
+        product != static_cast<SignedWide>(static_cast<std::int64_t>(sign_extend(low, to.size)));
     set_status(flags_, result_flags(low, to.size) | flag_if(lost, kCarryFlag | kOverflowFlag));
     set_register(to, low);
     return true;
@@ -297,8 +334,9 @@ bool Execution::multiply() {
     high = static_cast<std::uint64_t>(product >> (8 * size)) & value_mask(size);
     lost = high != 0;
   } else {
-    const SignedWide product = static_cast<SignedWide>(static_cast<std::int64_t>(sign_extend(a, size))) *
-                               static_cast<std::int64_t>(sign_extend(b, size));
+    const SignedWide product =
+        static_cast<SignedWide>(static_cast<std::int64_t>(sign_extend(a, size))) *
+        static_cast<std::int64_t>(sign_extend(b, size));
     low = static_cast<std::uint64_t>(product) & value_mask(size);
     high = static_cast<std::uint64_t>(product >> (8 * size)) & value_mask(size);
     lost = product != static_cast<SignedWide>(static_cast<std::int64_t>(sign_extend(low, size)));
@@ -319,8 +357,8 @@ bool Execution::divide() {
   if (!load(operand(0), divisor)) return false;
   if (divisor == 0) return raise(kGuestIntegerDivideByZero);
   const std::uint64_t low = registers_.general[kRax] & value_mask(size);
-  const std::uint64_t high =
-      size == 1 ? (registers_.general[kRax] >> 8) & 0xff : registers_.general[kRdx] & value_mask(size);
+  const std::uint64_t high = size == 1 ? (registers_.general[kRax] >> 8) & 0xff
+                                       : registers_.general[kRdx] & value_mask(size);
   const Wide dividend = (static_cast<Wide>(high) << (8 * size)) | low;
   std::uint64_t quotient = 0;
   std::uint64_t rest = 0;
@@ -367,10 +405,17 @@ bool Execution::bit_test() {
   const std::uint64_t bit = std::uint64_t{1} << number;
   flags_ = (flags_ & ~kCarryFlag) | flag_if((value & bit) != 0, kCarryFlag);
   switch (instruction_.operation) {
-    case Operation::bts: value |= bit; break;
-    case Operation::btr: value &= ~bit; break;
-    case Operation::btc: value ^= bit; break;
-    default: return true;
+    case Operation::bts:
+      value |= bit;
+      break;
+    case Operation::btr:
+      value &= ~bit;
+      break;
+    case Operation::btc:
+      value ^= bit;
+      break;
+    default:
+      return true;
   }
   return store(place, value);
 }
@@ -387,8 +432,9 @@ bool Execution::bit_scan() {
       flags_ = (flags_ & ~kStatusFlags) | flag_if(value == 0, kZeroFlag);
       // Nothing found: the destination stays, all 64 bits of it (documented by AMD, done by Intel).
       if (value == 0) return true;
-      result = static_cast<std::uint64_t>(instruction_.operation == Operation::bsf ? std::countr_zero(value)
-                                                                                  : 63 - std::countl_zero(value));
+      result = static_cast<std::uint64_t>(instruction_.operation == Operation::bsf
+                                              ? std::countr_zero(value)
+                                              : 63 - std::countl_zero(value));
       break;
     case Operation::popcnt:
       result = static_cast<std::uint64_t>(std::popcount(value));
@@ -396,11 +442,13 @@ bool Execution::bit_scan() {
       break;
     case Operation::tzcnt:
     case Operation::lzcnt: {
-      const auto zeros = static_cast<unsigned>(instruction_.operation == Operation::tzcnt
-                                                   ? std::countr_zero(value)
-                                                   : std::countl_zero(value) - (64 - static_cast<int>(bits)));
+      const auto zeros =
+          static_cast<unsigned>(instruction_.operation == Operation::tzcnt
+                                    ? std::countr_zero(value)
+                                    : std::countl_zero(value) - (64 - static_cast<int>(bits)));
       result = value == 0 ? bits : zeros;
-      flags_ = (flags_ & ~kStatusFlags) | flag_if(value == 0, kCarryFlag) | flag_if(result == 0, kZeroFlag);
+      flags_ = (flags_ & ~kStatusFlags) | flag_if(value == 0, kCarryFlag) |
+               flag_if(result == 0, kZeroFlag);
       break;
     }
     default:
@@ -453,16 +501,20 @@ bool Execution::branch() {
   std::uint64_t target = 0;
   if (instruction_.operation == Operation::ret) {
     if (!load_at(registers_.general[kRsp], 8, target) || !go_to(target)) return false;
-    registers_.general[kRsp] += 8 + (where.kind == Kind::immediate ? static_cast<std::uint64_t>(where.value) & 0xffff : 0);
+    registers_.general[kRsp] +=
+        8 + (where.kind == Kind::immediate ? static_cast<std::uint64_t>(where.value) & 0xffff : 0);
     return true;
   }
-  if (instruction_.operation == Operation::jcc && !condition_holds(instruction_.condition, flags_)) return true;
+  if (instruction_.operation == Operation::jcc && !condition_holds(instruction_.condition, flags_))
+    return true;
   if (instruction_.operation == Operation::jrcxz) {
     const std::uint64_t count = registers_.general[kRcx];
     if ((instruction_.narrow_address ? count & 0xffffffff : count) != 0) return true;
   }
-  if (where.kind == Kind::immediate) target = next_ + static_cast<std::uint64_t>(where.value);
-  else if (!load(where, target)) return false;
+  if (where.kind == Kind::immediate)
+    target = next_ + static_cast<std::uint64_t>(where.value);
+  else if (!load(where, target))
+    return false;
   const std::uint64_t back = next_;
   if (!go_to(target)) return false;
   return instruction_.operation != Operation::call || push_value(back, 8);
@@ -512,51 +564,109 @@ bool Execution::string() {
   const bool ended = general[kRcx] == 0 ||
                      (instruction_.repeat == Instruction::Repeat::while_equal && !equal) ||
                      (instruction_.repeat == Instruction::Repeat::while_not_equal && equal);
-  if (!ended) next_ = registers_.rip;
+  if (!ended) {
+    // Between iterations the flags are those from before the instruction (SDM volume 2, REP: a fault
+    // restores them; the processor's single steps show the same).
+    next_ = registers_.rip;
+    flags_ = registers_.flags;
+  }
   return true;
 }
 
 bool Execution::dispatch() {
   switch (instruction_.operation) {
-    case Operation::mov: case Operation::movzx: case Operation::movsx: case Operation::lea:
-    case Operation::push: case Operation::pop: case Operation::leave: case Operation::cmovcc:
-    case Operation::setcc: case Operation::widen_accumulator: case Operation::sign_to_data:
+    case Operation::mov:
+    case Operation::movzx:
+    case Operation::movsx:
+    case Operation::lea:
+    case Operation::push:
+    case Operation::pop:
+    case Operation::leave:
+    case Operation::cmovcc:
+    case Operation::setcc:
+    case Operation::widen_accumulator:
+    case Operation::sign_to_data:
     case Operation::bswap:
       return move();
-    case Operation::add: case Operation::adc: case Operation::sub: case Operation::sbb:
-    case Operation::cmp: case Operation::bit_and: case Operation::bit_or: case Operation::bit_xor:
+    case Operation::add:
+    case Operation::adc:
+    case Operation::sub:
+    case Operation::sbb:
+    case Operation::cmp:
+    case Operation::bit_and:
+    case Operation::bit_or:
+    case Operation::bit_xor:
     case Operation::test:
       return arithmetic();
-    case Operation::inc: case Operation::dec: case Operation::neg: case Operation::bit_not:
+    case Operation::inc:
+    case Operation::dec:
+    case Operation::neg:
+    case Operation::bit_not:
       return one_operand();
-    case Operation::shl: case Operation::shr: case Operation::sar: case Operation::rol:
-    case Operation::ror: case Operation::rcl: case Operation::rcr: case Operation::shld:
+    case Operation::shl:
+    case Operation::shr:
+    case Operation::sar:
+    case Operation::rol:
+    case Operation::ror:
+    case Operation::rcl:
+    case Operation::rcr:
+    case Operation::shld:
     case Operation::shrd:
       return shift();
-    case Operation::mul: case Operation::imul_wide: case Operation::imul:
+    case Operation::mul:
+    case Operation::imul_wide:
+    case Operation::imul:
       return multiply();
-    case Operation::div: case Operation::idiv:
+    case Operation::div:
+    case Operation::idiv:
       return divide();
-    case Operation::bt: case Operation::bts: case Operation::btr: case Operation::btc:
+    case Operation::bt:
+    case Operation::bts:
+    case Operation::btr:
+    case Operation::btc:
       return bit_test();
-    case Operation::bsf: case Operation::bsr: case Operation::tzcnt: case Operation::lzcnt:
+    case Operation::bsf:
+    case Operation::bsr:
+    case Operation::tzcnt:
+    case Operation::lzcnt:
     case Operation::popcnt:
       return bit_scan();
-    case Operation::xchg: case Operation::xadd: case Operation::cmpxchg:
+    case Operation::xchg:
+    case Operation::xadd:
+    case Operation::cmpxchg:
       return exchange();
-    case Operation::jmp: case Operation::jcc: case Operation::jrcxz: case Operation::call:
+    case Operation::jmp:
+    case Operation::jcc:
+    case Operation::jrcxz:
+    case Operation::call:
     case Operation::ret:
       return branch();
-    case Operation::movs: case Operation::stos: case Operation::lods: case Operation::scas:
+    case Operation::movs:
+    case Operation::stos:
+    case Operation::lods:
+    case Operation::scas:
     case Operation::cmps:
       return string();
-    case Operation::clc: flags_ &= ~kCarryFlag; return true;
-    case Operation::stc: flags_ |= kCarryFlag; return true;
-    case Operation::cmc: flags_ ^= kCarryFlag; return true;
-    case Operation::cld: flags_ &= ~kDirectionFlag; return true;
-    case Operation::std: flags_ |= kDirectionFlag; return true;
-    case Operation::nop: return true;
-    case Operation::pause: kind_ = StepKind::pause; return true;
+    case Operation::clc:
+      flags_ &= ~kCarryFlag;
+      return true;
+    case Operation::stc:
+      flags_ |= kCarryFlag;
+      return true;
+    case Operation::cmc:
+      flags_ ^= kCarryFlag;
+      return true;
+    case Operation::cld:
+      flags_ &= ~kDirectionFlag;
+      return true;
+    case Operation::std:
+      flags_ |= kDirectionFlag;
+      return true;
+    case Operation::nop:
+      return true;
+    case Operation::pause:
+      kind_ = StepKind::pause;
+      return true;
     case Operation::syscall:
       registers_.general[kRcx] = next_;
       registers_.general[kR11] = flags_;
@@ -574,8 +684,8 @@ bool Execution::dispatch() {
 
 }  // namespace
 
-StepKind execute_instruction(const Instruction& instruction, GuestRegisters& registers, GuestMemory& memory,
-                             GuestException& exception) {
+StepKind execute_instruction(const Instruction& instruction, GuestRegisters& registers,
+                             GuestMemory& memory, GuestException& exception) {
   return Execution(instruction, registers, memory, exception).run();
 }
 

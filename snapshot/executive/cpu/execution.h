@@ -9,8 +9,8 @@
 namespace doppel {
 
 /// Executes `instruction`, which stands at registers.rip; promises as Cpu::step().
-StepKind execute_instruction(const Instruction& instruction, GuestRegisters& registers, GuestMemory& memory,
-                             GuestException& exception);
+StepKind execute_instruction(const Instruction& instruction, GuestRegisters& registers,
+                             GuestMemory& memory, GuestException& exception);
 
 }  // namespace doppel
 

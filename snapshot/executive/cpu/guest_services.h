@@ -1,9 +1,10 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The numbers of the executive model's services, in C because guests (samples/guests) include it too: one
- * table, so that guest and executive cannot disagree. They are the model's own, not those of any Windows.
- * A number is never reused. Calling convention: eax number; r10 rdx r8 r9, then [rsp+28h].. the arguments;
- * rax the NTSTATUS; rcx and r11 are lost (SYSCALL keeps next rip and flags there). */
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The numbers of the executive model's services, in C because guests (samples/guests) include it
+ * too: one table, so that guest and executive cannot disagree. They are the model's own, not those
+ * of any Windows. A number is never reused. Calling convention: eax number; r10 rdx r8 r9, then
+ * [rsp+28h].. the arguments; rax the NTSTATUS; rcx and r11 are lost (SYSCALL keeps next rip and
+ * flags there). */
 #ifndef DOPPEL_SNAPSHOT_EXECUTIVE_CPU_GUEST_SERVICES_H_
 #define DOPPEL_SNAPSHOT_EXECUTIVE_CPU_GUEST_SERVICES_H_
 

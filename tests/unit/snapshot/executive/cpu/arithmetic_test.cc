@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/executive/cpu/arithmetic.h>
-
 #include <gtest/gtest.h>
+
+#include <snapshot/executive/cpu/arithmetic.h>
 
 namespace doppel {
 namespace {
@@ -11,12 +11,14 @@ TEST(Arithmetic, AllSumsAndDifferencesOfBytes) {
     for (unsigned b = 0; b < 256; ++b)
       for (unsigned carry = 0; carry < 2; ++carry) {
         std::uint32_t flags = 0;
-        const int exact = static_cast<std::int8_t>(a) + static_cast<std::int8_t>(b) + static_cast<int>(carry);
+        const int exact =
+            static_cast<std::int8_t>(a) + static_cast<std::int8_t>(b) + static_cast<int>(carry);
         ASSERT_EQ(add_values(a, b, carry, 1, flags), (a + b + carry) & 0xff);
         ASSERT_EQ((flags & kCarryFlag) != 0, a + b + carry > 255);
         ASSERT_EQ((flags & kOverflowFlag) != 0, exact < -128 || exact > 127);
         ASSERT_EQ((flags & kAdjustFlag) != 0, (a & 15) + (b & 15) + carry > 15);
-        const int less = static_cast<std::int8_t>(a) - static_cast<std::int8_t>(b) - static_cast<int>(carry);
+        const int less =
+            static_cast<std::int8_t>(a) - static_cast<std::int8_t>(b) - static_cast<int>(carry);
         ASSERT_EQ(subtract_values(a, b, carry, 1, flags), (a - b - carry) & 0xff);
         ASSERT_EQ((flags & kCarryFlag) != 0, a < b + carry);
         ASSERT_EQ((flags & kOverflowFlag) != 0, less < -128 || less > 127);

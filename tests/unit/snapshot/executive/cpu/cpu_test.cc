@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the real processor cannot be asked: NT's view of exceptions, system calls, the page boundary, and code that
-// changes itself.
-#include <snapshot/executive/cpu/cpu.h>
-
+// What the real processor cannot be asked: NT's view of exceptions, system calls, the page
+// boundary, and code that changes itself.
 #include <gtest/gtest.h>
 
 #include <initializer_list>
 
 #include "flat_memory.h"
+
+#include <snapshot/executive/cpu/cpu.h>
 
 namespace doppel {
 namespace {
@@ -23,11 +23,13 @@ struct CpuTest : testing::Test {
     registers.rip = kCode;
     registers.general[kRsp] = kData + 0x800;
   }
+
   void code(std::initializer_list<unsigned> bytes, std::uint64_t at = kCode) {
     std::vector<std::byte> made;
     for (const unsigned byte : bytes) made.push_back(static_cast<std::byte>(byte));
     memory.poke(at, made);
   }
+
   /// Steps into an exception and checks that nothing else happened.
   GuestException fault() {
     const GuestRegisters before = registers;
@@ -36,6 +38,7 @@ struct CpuTest : testing::Test {
     EXPECT_EQ(registers, before);
     return exception;
   }
+
   StepKind step() {
     GuestException exception;
     return cpu.step(registers, memory, exception);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <snapshot/executive/cpu/decode_cache.h>
-
 #include <gtest/gtest.h>
 
 #include <vector>
+
+#include <snapshot/executive/cpu/decode_cache.h>
 
 namespace doppel {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A guest memory for tests: code and data pages at fixed places, nothing else. No copy-on-write, no guards.
+// A guest memory for tests: code and data pages at fixed places, nothing else. No copy-on-write, no
+// guards.
 #ifndef DOPPEL_TESTS_UNIT_SNAPSHOT_EXECUTIVE_CPU_FLAT_MEMORY_H_
 #define DOPPEL_TESTS_UNIT_SNAPSHOT_EXECUTIVE_CPU_FLAT_MEMORY_H_
 
@@ -54,13 +55,21 @@ class FlatMemory final : public GuestMemory {
     page = {found->bytes.data(), address / kGuestPageSize, found->version};
     return true;
   }
-  bool read(std::uint64_t address, void* bytes, std::uint32_t size, GuestException& exception) override {
-    return check(address, size, false, exception) && (copy(address, size, static_cast<std::byte*>(bytes), nullptr), true);
+
+  bool read(std::uint64_t address, void* bytes, std::uint32_t size,
+            GuestException& exception) override {
+    return check(address, size, false, exception) &&
+           (copy(address, size, static_cast<std::byte*>(bytes), nullptr), true);
   }
-  bool read_for_write(std::uint64_t address, void* bytes, std::uint32_t size, GuestException& exception) override {
-    return check(address, size, true, exception) && (copy(address, size, static_cast<std::byte*>(bytes), nullptr), true);
+
+  bool read_for_write(std::uint64_t address, void* bytes, std::uint32_t size,
+                      GuestException& exception) override {
+    return check(address, size, true, exception) &&
+           (copy(address, size, static_cast<std::byte*>(bytes), nullptr), true);
   }
-  bool write(std::uint64_t address, const void* bytes, std::uint32_t size, GuestException& exception) override {
+
+  bool write(std::uint64_t address, const void* bytes, std::uint32_t size,
+             GuestException& exception) override {
     return check(address, size, true, exception) &&
            (copy(address, size, nullptr, static_cast<const std::byte*>(bytes)), true);
   }
@@ -70,6 +79,7 @@ class FlatMemory final : public GuestMemory {
     exception = {kGuestAccessViolation, 2, {kind, address}};
     return false;
   }
+
   bool check(std::uint64_t address, std::uint32_t size, bool write, GuestException& exception) {
     const std::uint64_t last = address + size - 1;
     for (std::uint64_t at : {address, last - last % kGuestPageSize}) {
@@ -79,10 +89,12 @@ class FlatMemory final : public GuestMemory {
     }
     return true;
   }
+
   void copy(std::uint64_t address, std::uint32_t size, std::byte* to, const std::byte* from) {
     for (std::uint32_t done = 0; done < size;) {
       const std::uint64_t offset = (address + done) % kGuestPageSize;
-      const std::uint32_t part = std::min<std::uint32_t>(size - done, static_cast<std::uint32_t>(kGuestPageSize - offset));
+      const std::uint32_t part =
+          std::min<std::uint32_t>(size - done, static_cast<std::uint32_t>(kGuestPageSize - offset));
       Page* page = find(address + done);
       if (to != nullptr) {
         std::memcpy(to + done, page->bytes.data() + offset, part);

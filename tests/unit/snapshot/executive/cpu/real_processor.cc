@@ -21,12 +21,13 @@ namespace {
     return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, reinterpret_cast<void*>(to)) ==
            reinterpret_cast<void*>(to);
   };
-  const bool placed = place(code, RealProcessor::kCode, RealProcessor::kCodeSize) &&
-                      place(data, RealProcessor::kData, RealProcessor::kDataSize) &&
-                      mprotect(reinterpret_cast<void*>(RealProcessor::kCode), RealProcessor::kCodeSize,
-                               PROT_READ | PROT_EXEC) == 0 &&
-                      mprotect(reinterpret_cast<void*>(RealProcessor::kData + RealProcessor::kDataSize - 4096), 4096,
-                               PROT_READ) == 0;
+  const bool placed =
+      place(code, RealProcessor::kCode, RealProcessor::kCodeSize) &&
+      place(data, RealProcessor::kData, RealProcessor::kDataSize) &&
+      mprotect(reinterpret_cast<void*>(RealProcessor::kCode), RealProcessor::kCodeSize,
+               PROT_READ | PROT_EXEC) == 0 &&
+      mprotect(reinterpret_cast<void*>(RealProcessor::kData + RealProcessor::kDataSize - 4096),
+               4096, PROT_READ) == 0;
   if (!placed || ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
   raise(SIGSTOP);
   _exit(2);
@@ -34,12 +35,15 @@ namespace {
 
 /// The registers in the order of their encoding.
 void copy_general(user_regs_struct& kernel, GuestRegisters& guest, bool to_kernel) {
-  unsigned long long* const places[] = {&kernel.rax, &kernel.rcx, &kernel.rdx, &kernel.rbx, &kernel.rsp, &kernel.rbp,
-                                        &kernel.rsi, &kernel.rdi, &kernel.r8,  &kernel.r9,  &kernel.r10, &kernel.r11,
+  unsigned long long* const places[] = {&kernel.rax, &kernel.rcx, &kernel.rdx, &kernel.rbx,
+                                        &kernel.rsp, &kernel.rbp, &kernel.rsi, &kernel.rdi,
+                                        &kernel.r8,  &kernel.r9,  &kernel.r10, &kernel.r11,
                                         &kernel.r12, &kernel.r13, &kernel.r14, &kernel.r15};
   for (std::size_t i = 0; i < 16; ++i) {
-    if (to_kernel) *places[i] = guest.general[i];
-    else guest.general[i] = *places[i];
+    if (to_kernel)
+      *places[i] = guest.general[i];
+    else
+      guest.general[i] = *places[i];
   }
 }
 
@@ -79,8 +83,9 @@ int RealProcessor::step(GuestRegisters& registers, bool& breakpoint) {
   kernel.eflags = registers.flags;
   int status = 0;
   if (ptrace(PTRACE_SETREGS, child_, nullptr, &kernel) != 0 ||
-      ptrace(PTRACE_SINGLESTEP, child_, nullptr, nullptr) != 0 || waitpid(child_, &status, 0) != child_ ||
-      !WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, child_, nullptr, &kernel) != 0)
+      ptrace(PTRACE_SINGLESTEP, child_, nullptr, nullptr) != 0 ||
+      waitpid(child_, &status, 0) != child_ || !WIFSTOPPED(status) ||
+      ptrace(PTRACE_GETREGS, child_, nullptr, &kernel) != 0)
     return 0;
   siginfo_t why{};
   ptrace(PTRACE_GETSIGINFO, child_, nullptr, &why);
