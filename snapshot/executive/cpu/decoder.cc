@@ -128,6 +128,8 @@ Operation string_operation(ZydisMnemonic mnemonic) {
 }
 
 Operation operation_of(const ZydisDecodedInstruction& from) {
+  // Knights Corner had POPCNT and others in VEX form; Zydis knows them, processors of today do not.
+  if (from.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY) return Operation::unsupported;
   switch (from.meta.category) {
     case ZYDIS_CATEGORY_STRINGOP:
       return string_operation(from.mnemonic);
