@@ -15,6 +15,9 @@ find_package(fmt REQUIRED CONFIG)
 # Reading object files (mandated). Static, so that a start costs 3 ms instead of 24; private to dumpwriter/read.
 find_package(LLVM 19.1 REQUIRED CONFIG)
 
+# Decodes the instructions of the executive model's guests; private to snapshot/executive/cpu.
+find_package(zydis REQUIRED CONFIG)
+
 if(PROJECT_IS_TOP_LEVEL)
   # Unit tests (mandated).
   find_package(GTest REQUIRED CONFIG)

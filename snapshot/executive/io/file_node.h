@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include <snapshot/executive/io/file_lock.h>
 #include <snapshot/executive/io/share_access.h>
 #include <snapshot/executive/se/security_descriptor.h>
 
@@ -55,6 +56,7 @@ struct FileNode {
   std::uint8_t signer = 0;  ///< signer of the image that it holds (se/protection.h), 0 unsigned
   std::uint32_t opens = 0;  ///< file objects not yet cleaned up
   ShareAccess share;
+  FileLocks locks;
   SectionUse use;
 
   /// Bytes from `offset` on into `to`; how many there were, 0 at or after the end.

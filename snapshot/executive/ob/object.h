@@ -32,6 +32,7 @@ enum class ObjectType : std::uint8_t {
   directory,
   symbolic_link,
   crash_port,
+  device,  ///< a volume's root: the rest of a path is its file system's business
 };
 
 /// One close of a handle, as the type's close procedure sees it: the counts are those before the
