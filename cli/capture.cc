@@ -126,6 +126,8 @@ class Capture {
     Result<Snapshot> snapshot = backend.capture(request());
     if (!snapshot) return failure(snapshot.error());
     snapshot_ = std::move(*snapshot);
+    const std::vector<std::string>& remarks = snapshot_.image.process.remarks;
+    report_.notes.insert(report_.notes.end(), remarks.begin(), remarks.end());
     return interrupted();
   }
 

@@ -66,6 +66,11 @@ void put_capture(JsonWriter& json, const ProcessInfo& process) {
   json.text("engine", process.engine);
   json.text("consistency", process.consistency);
   json.text("kernel", process.kernel);
+  if (!process.remarks.empty()) {
+    json.begin_array("remarks");
+    for (const std::string& remark : process.remarks) json.text(remark);
+    json.end_array();
+  }
   // Decimal digits in a string: nanoseconds since 1970 exceed what a double holds exactly.
   json.text("captured_at_ns", std::to_string(process.captured_at_ns));
   json.begin_object("timings");

@@ -168,6 +168,11 @@ void read_capture(const Object& from, ProcessInfo& process) {
   get(from, "engine", process.engine);
   get(from, "consistency", process.consistency);
   get(from, "kernel", process.kernel);
+  if (const Array* const remarks = from.getArray("remarks")) {
+    for (const Value& remark : *remarks) {
+      if (const auto text = remark.getAsString()) process.remarks.push_back(text->str());
+    }
+  }
   if (const auto instant = from.getString("captured_at_ns")) {
     std::int64_t number = 0;
     if (!instant->getAsInteger(10, number)) process.captured_at_ns = number;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <string>
 
+#include <snapshot/linux/burial_timer.h>
 #include <snapshot/linux/freeze.h>
 #include <snapshot/linux/proc_parser.h>
 
@@ -103,8 +104,10 @@ Result<bool> Freeze::attach_new(bool order_at_once) {
   std::stable_partition(found.begin(), found.end(),
                         [&](std::uint32_t index) { return !arena_->records()[index].was_running; });
 
+  if (found.empty()) return false;
   bool any = false;
   threads_.reserve(threads_.size() + found.size());
+  const BurialTimer burials = DOPPEL_TRY(BurialTimer::start(*sys_, *arena_));
   for (const std::uint32_t index : found) {
     ThreadRecord& record = arena_->records()[index];
     const pid_t tid = record.tid;

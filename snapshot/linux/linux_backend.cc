@@ -16,6 +16,7 @@
 #include <snapshot/linux/planner.h>
 #include <snapshot/linux/preflight.h>
 #include <snapshot/linux/proc_parser.h>
+#include <snapshot/linux/settle_clone.h>
 #include <snapshot/linux/tracer_process.h>
 #include <snapshot/support/version.h>
 
@@ -141,6 +142,7 @@ Result<Snapshot> LinuxBackend::capture_once(const CaptureRequest& request, int a
   const ArenaHeader& header = capture->arena.header();
   info.engine = plan.engine == Engine::clone ? "clone" : "direct";
   info.consistency = plan.consistency;
+  info.remarks = settle_remarks(header.settle_missed);
   info.tool = "doppel " + std::string(kVersion);
   info.captured_at_ns = header.captured_at_ns;
   const auto microseconds = [](std::uint64_t ns) { return (ns + 999) / 1000; };

@@ -113,6 +113,20 @@ bool name_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int
 
 }  // namespace
 
+std::vector<std::string> settle_remarks(std::uint32_t missed) {
+  std::vector<std::string> remarks;
+  if ((missed & Settled::kNoOomScore) != 0) {
+    remarks.emplace_back("not permitted: to make the clone first in line for the OOM killer");
+  }
+  if ((missed & Settled::kSameCgroup) != 0) {
+    remarks.emplace_back("not permitted: to move the clone out of the process's control group");
+  }
+  if ((missed & Settled::kNoName) != 0) {
+    remarks.emplace_back("not possible: to name the clone, so `ps` shows it like the process");
+  }
+  return remarks;
+}
+
 Settled settle_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int memory_fd) {
   Settled settled;
   const std::string process = "/proc/" + std::to_string(clone.tracee.tid());

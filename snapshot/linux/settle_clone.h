@@ -7,6 +7,7 @@
 #define DOPPEL_SNAPSHOT_LINUX_SETTLE_CLONE_H_
 
 #include <string>
+#include <vector>
 
 #include <snapshot/linux/clone_injection.h>
 
@@ -23,6 +24,9 @@ struct Settled {
   std::uint64_t page =
       0;  ///< address of a page that was added to the clone and is not the target's; 0: none
 };
+
+/// A sentence for each step of Settled::missed.
+std::vector<std::string> settle_remarks(std::uint32_t missed);
 
 /// Never fails: see Settled::missed.
 Settled settle_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int memory_fd);

@@ -53,6 +53,7 @@ struct ProcessInfo {
   std::string kernel;               ///< release of the running kernel
   std::string tool;                 ///< name and version of the writer
   CaptureTimings timings;
+  std::vector<std::string> remarks;  ///< what the capture would have done and was not permitted to
   std::optional<WindowsProcess> windows = std::nullopt;  ///< present: a process of NT
   bool operator==(const ProcessInfo&) const = default;
 };

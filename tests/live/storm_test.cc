@@ -2,16 +2,22 @@
 //
 // Victims that never rest - threads, children, mappings and signals come and go, the program itself
 // is replaced - each captured a hundred times in a row.
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <fstream>
 
 #include <dumpwriter/formats.h>
 #include <dumpwriter/plan/selection.h>
 #include <tests/live/capturing.h>
+#include <tests/support/sanitizer.h>
 
 namespace doppel {
 namespace {
 
-constexpr int kCaptures = 100;
+// The hundred is for the program as it is shipped; a sanitizer needs the code to run, not so often.
+constexpr int kCaptures = kSanitized ? 20 : 100;
 
 /// Lays the dump out too, so that what a storm leaves in the image is seen by the planner.
 void expect_plannable(const Snapshot& snapshot) {
@@ -65,9 +71,13 @@ INSTANTIATE_TEST_SUITE_P(All, Storm,
                                          Kind{"rseq_spinner", {"4"}}),
                          [](const auto& each) { return each.param.name; });
 
+// Time between two execs, in ms. A program that is replaced faster than doppel can look at it is
+// never captured, and with a sanitizer doppel looks slowly.
+constexpr const char* kExecInterval = kSanitized ? "100" : "3";
+
 // Every capture is one instant, or is refused because the program was just being replaced.
 TEST(ExecLoop, HundredCapturesInARow) {
-  LiveTarget target("exec_loop");
+  LiveTarget target("exec_loop", {"0", kExecInterval});
   const Unharmed unharmed(target, true);
   int taken = 0;
   for (int i = 0; i < kCaptures; ++i) {
@@ -91,6 +101,55 @@ TEST(ExecLoop, HundredCapturesInARow) {
   const Ending ending = target.finish();
   EXPECT_TRUE(ending.ok) << ending.failure;
   EXPECT_TRUE(related_processes(mark, {}, {}).empty());
+}
+
+/// Lets the program execute itself between the attach to one thread and to the next.
+class ExecsBetweenAttaches : public Sys {
+ public:
+  explicit ExecsBetweenAttaches(pid_t target) : target_(target) {}
+
+  long invoke(long number, long a, long b, long c, long d, long e, long f) override {
+    const bool attach =
+        number == SYS_ptrace && a == PTRACE_SEIZE && (b == target_ || attached_ > 0);
+    if (attach && ++attached_ == 2) second_ = static_cast<pid_t>(b);
+    if (attach && attached_ == 3) {
+      Sys::invoke(SYS_kill, target_, SIGUSR1, 0, 0, 0, 0);
+      // The second thread is dead, and nobody but the tracer can bury it: now the exec waits.
+      const std::string dead = "/proc/" + std::to_string(second_) + "/stat";
+      char state = 0;
+      while (state != 'Z' && state != 'X') {
+        std::ifstream stat(dead);
+        std::string word;
+        stat >> word >> word >> state;
+        if (!stat) break;
+      }
+    }
+    return Sys::invoke(number, a, b, c, d, e, f);
+  }
+
+ private:
+  pid_t target_;
+  int attached_ = 0;
+  pid_t second_ = 0;
+};
+
+// The exec waits for a dead thread that only the tracer can bury, and holds what the tracer's
+// attach to the next thread waits for.
+TEST(Exec, BetweenTwoAttachesGoesOn) {
+  LiveTarget target("exec_on_signal");
+  const Unharmed unharmed(target, true);
+  ExecsBetweenAttaches sys(target.pid());
+  auto snapshot = capture(target.pid(), SharedMemory::live, Engine::automatic, sys);
+  EXPECT_EQ(target.next_line(), "again");
+  if (!snapshot) {
+    EXPECT_TRUE(snapshot.error().code == Errc::gone || snapshot.error().os == 0)
+        << text(snapshot.error());
+  } else {
+    *snapshot = Snapshot{};
+  }
+  EXPECT_EQ(unharmed.harm(), "");
+  const Ending ending = target.finish();
+  EXPECT_TRUE(ending.ok) << ending.failure;
 }
 
 struct End {

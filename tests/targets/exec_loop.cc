@@ -15,12 +15,13 @@ static void* idle(void*) {
 
 int main(int argc, char** argv) {
   const long round = victim::argument(argc, argv, 1, 0);
+  const long wait_ms = victim::argument(argc, argv, 2, 3);
   pthread_t thread;
   VICTIM_CHECK(pthread_create(&thread, nullptr, idle, nullptr) == 0);
   if (round == 3) victim::ready();
   VICTIM_CHECK(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
   pollfd input = {0, POLLIN, 0};
-  const int events = poll(&input, 1, 3);
+  const int events = poll(&input, 1, static_cast<int>(wait_ms));
   VICTIM_CHECK(events >= 0);
   if (events > 0) {
     char c;
@@ -33,6 +34,8 @@ int main(int argc, char** argv) {
   }
   char next[32];
   snprintf(next, sizeof next, "%ld", round + 1);
-  execl("/proc/self/exe", argv[0], next, nullptr);
+  char wait[32];
+  snprintf(wait, sizeof wait, "%ld", wait_ms);
+  execl("/proc/self/exe", argv[0], next, wait, nullptr);
   victim::fail("exec: %s", strerror(errno));
 }

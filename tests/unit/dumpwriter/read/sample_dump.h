@@ -69,6 +69,7 @@ struct Sample {
                              .predicted_pause_us = 3,
                              .clone_us = 4,
                              .injection_us = 5};
+    image.process.remarks = {"not permitted: one thing", "not possible: another"};
     image.process.signals_blocked = ~0ull;
     image.process.flags = 0x8000000000000001;
     image.process.state = 'R';

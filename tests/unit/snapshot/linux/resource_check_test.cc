@@ -9,6 +9,7 @@
 #include <string>
 
 #include <snapshot/linux/resource_check.h>
+#include <tests/support/sanitizer.h>
 #include <tests/unit/snapshot/linux/child_process.h>
 #include <tests/unit/snapshot/linux/scripted_sys.h>
 
@@ -155,7 +156,8 @@ TEST_F(ResourceCheck, ThreadsOfTheOwnerAreCounted) {
       "Max processes             2                    2                    processes \n");
   const Gates gates = tasks();
   ASSERT_EQ(gates.size(), 1u);
-  EXPECT_THAT(gates[0].why, HasSubstr("runs 1 threads"));
+  EXPECT_THAT(gates[0].why,
+              HasSubstr("runs " + std::to_string(1 + kSanitizerThreads) + " threads"));
 }
 
 TEST_F(ResourceCheck, ThreadsMax) {
