@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Headers through LLVM's COFF reader, then our own checks: the reader guards itself, but does not
-// say whether sections overlap or leave the image. Format: Microsoft's "PE Format" specification.
+// Headers through LLVM's COFF reader, then our own checks: the reader does not say whether sections
+// overlap or leave the image. Format: Microsoft's "PE Format" specification.
+//
+// LLVM 19's reader follows e_lfanew without looking where it leads, and the data directories into
+// sections that are not there. So it is given a copy of the headers alone, with its pointers looked
+// at and its directories taken out; the only directory that we want, relocations, we read
+// ourselves.
 #include <llvm/Object/COFF.h>
 #include <llvm/Support/MemoryBuffer.h>
 
@@ -36,27 +41,63 @@ std::uint32_t protection_of(std::uint32_t characteristics) {
   return (characteristics & kRead) != 0 ? page::readonly : page::noaccess;
 }
 
+template <typename T>
+T load(std::span<const std::byte> bytes, std::uint64_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+struct Directory {
+  std::uint32_t rva = 0, size = 0;
+};
+
+/// The headers, safe to be read, and the place of the relocations. Empty when they leave the file
+/// or are not those of a PE32+.
+std::vector<std::byte> headers_of(std::span<const std::byte> file, Directory& relocations) {
+  constexpr std::uint64_t kSignatureAndFileHeader = 24, kFixedOptional = 112, kSectionHeader = 40;
+  const std::uint64_t at = load<std::uint32_t>(file, 0x3C);
+  if (at + kSignatureAndFileHeader > file.size()) return {};
+  const std::uint64_t sections = load<std::uint16_t>(file, at + 6);
+  const std::uint64_t optional_size = load<std::uint16_t>(file, at + 20);
+  const std::uint64_t optional = at + kSignatureAndFileHeader;
+  const std::uint64_t end = optional + optional_size + sections * kSectionHeader;
+  if (optional_size < kFixedOptional || end > file.size() ||
+      load<std::uint16_t>(file, optional) != 0x20B)
+    return {};
+  std::vector<std::byte> headers(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(end));
+  const std::uint64_t directories = load<std::uint32_t>(file, optional + 108);
+  if (directories > (optional_size - kFixedOptional) / sizeof(Directory)) return {};
+  if (directories > 5)
+    relocations = load<Directory>(file, optional + kFixedOptional + 5 * sizeof(Directory));
+  const auto clear = [&headers](std::uint64_t from, std::uint64_t size) {
+    std::fill_n(headers.begin() + static_cast<std::ptrdiff_t>(from), size, std::byte{0});
+  };
+  clear(optional + kFixedOptional, optional_size - kFixedOptional);
+  clear(at + 12, 8);  // symbol table
+  return headers;
+}
+
 /// False when the table leaves the image or holds a kind that is not modelled.
 bool read_fixups(std::span<const std::byte> file, std::uint64_t rva, std::uint64_t size,
                  PeImage& image) {
   if (size == 0) return true;
-  if (rva >= image.size || size > image.size - rva) return false;
+  // All of it stands in the file: a table of zeros has no meaning.
+  if (rva >= image.size || size > image.size - rva || size > file.size()) return false;
   std::vector<std::byte> table(size);
   image.read(file, rva, table);
   for (std::uint64_t at = 0; at + 8 <= size;) {
-    std::uint32_t block[2];
-    std::memcpy(block, table.data() + at, sizeof block);
-    if (block[1] == 0) break;
-    if (block[1] < 8 || block[1] > size - at) return false;
-    for (std::uint64_t entry = at + 8; entry + 2 <= at + block[1]; entry += 2) {
-      std::uint16_t value;
-      std::memcpy(&value, table.data() + entry, sizeof value);
+    const auto block = load<Directory>(table, at);
+    if (block.size == 0) break;
+    if (block.size < 8 || block.size > size - at) return false;
+    for (std::uint64_t entry = at + 8; entry + 2 <= at + block.size; entry += 2) {
+      const auto value = load<std::uint16_t>(table, entry);
       if (value >> 12 == kRelocAbsolute) continue;
-      const std::uint64_t target = std::uint64_t{block[0]} + (value & 0xFFF);
+      const std::uint64_t target = std::uint64_t{block.rva} + (value & 0xFFF);
       if (value >> 12 != kRelocDir64 || target + 8 > image.size) return false;
       image.fixups.push_back(target);
     }
-    at += (std::uint64_t{block[1]} + 3) & ~std::uint64_t{3};
+    at += (std::uint64_t{block.size} + 3) & ~std::uint64_t{3};
   }
   std::ranges::sort(image.fixups);
   const auto twice = std::ranges::unique(image.fixups);
@@ -107,7 +148,11 @@ bool PeImage::has_fixup(std::uint64_t rva) const {
 NtStatus parse_pe_image(std::span<const std::byte> file, PeImage& image) {
   if (file.size() < 64 || file[0] != std::byte{'M'} || file[1] != std::byte{'Z'})
     return status::invalid_image_not_mz;
-  const llvm::StringRef text(reinterpret_cast<const char*>(file.data()), file.size());
+  Directory relocations;
+  const std::vector<std::byte> headers_only = headers_of(file, relocations);
+  if (headers_only.empty()) return status::invalid_image_format;
+  const llvm::StringRef text(reinterpret_cast<const char*>(headers_only.data()),
+                             headers_only.size());
   auto opened = llvm::object::COFFObjectFile::create(llvm::MemoryBufferRef(text, ""));
   if (!opened) {
     llvm::consumeError(opened.takeError());
@@ -161,12 +206,9 @@ NtStatus parse_pe_image(std::span<const std::byte> file, PeImage& image) {
     if (raw != 0) image.parts.push_back({rva, section->PointerToRawData, std::min(raw, wanted)});
     previous = end;
   }
-  const llvm::object::data_directory* relocations = coff.getDataDirectory(5);
-  if (relocations != nullptr &&
-      !read_fixups(file, relocations->RelativeVirtualAddress, relocations->Size, image))
+  if (!read_fixups(file, relocations.rva, relocations.size, image))
     return status::invalid_image_format;
-  image.relocatable = (image.characteristics & kRelocationsStripped) == 0 &&
-                      relocations != nullptr && relocations->Size != 0;
+  image.relocatable = (image.characteristics & kRelocationsStripped) == 0 && relocations.size != 0;
   return status::success;
 }
 
