@@ -51,6 +51,7 @@ const Vad* AddressSpace::find(std::uint64_t address) const {
 }
 
 bool AddressSpace::is_free(std::uint64_t first, std::uint64_t last) const {
+  if (first < kFirstPage || last > kEndPage) return false;
   const auto at = vads_.lower_bound(last);
   return at == vads_.begin() || std::prev(at)->second.last <= first;
 }
@@ -171,7 +172,7 @@ NtStatus AddressSpace::allocate(std::uint64_t& base, std::uint64_t& size, std::u
       last += first;
     } else {
       first = first / kGranule * kGranule;
-      if (first < kFirstPage || !is_free(first, last)) return status::conflicting_addresses;
+      if (!is_free(first, last)) return status::conflicting_addresses;
     }
     if (memory_->plan().fault(FaultSite::vad_insert)) return status::no_memory;
     const std::uint64_t charged = (type & mem::commit) != 0 ? last - first : 0;

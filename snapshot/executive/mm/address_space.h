@@ -221,6 +221,7 @@ class AddressSpace {
   /// 0 when nothing fits. Pages.
   std::uint64_t find_gap(std::uint64_t pages, bool top_down) const;
   std::uint64_t find_system_gap(std::uint64_t pages) const;
+  /// Whether [first, last) are the user's and nobody's. Pages.
   bool is_free(std::uint64_t first, std::uint64_t last) const;
 
   bool charge(std::uint64_t pages);

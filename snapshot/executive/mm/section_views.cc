@@ -91,14 +91,12 @@ NtStatus AddressSpace::map_image(const ObjectRef<Section>& section, MapRequest& 
   std::uint64_t first = request.base / kNtPageSize;
   if (first == 0) {
     first = image.base / kNtPageSize;
-    const bool fits = first >= kUserBegin / kNtPageSize && pages <= kUserEnd / kNtPageSize &&
-                      first <= kUserEnd / kNtPageSize - pages && is_free(first, first + pages);
-    if (!fits) {
+    if (!is_free(first, first + pages)) {
       if (!image.relocatable) return status::conflicting_addresses;
       first = find_gap(pages, (request.type & mem::top_down) != 0);
       if (first == 0) return status::no_memory;
     }
-  } else if (!is_free(first, first + pages) || first + pages > kUserEnd / kNtPageSize) {
+  } else if (!is_free(first, first + pages)) {
     return status::conflicting_addresses;
   }
   assert(first % kGranule == 0);
