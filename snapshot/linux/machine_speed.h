@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How fast this machine copies page tables, measured in about a millisecond on ourselves: the stop
+// How fast this machine copies page tables, measured in some 15 ms on ourselves: the stop
 // is foretold from counts and the costs of a reference machine, and machines differ by a factor of
 // several.
 //
@@ -15,7 +15,7 @@ namespace doppel {
 /// How many times slower than the reference of StopCosts this machine copies page table entries,
 /// between 0.25 and 4; 1 where it could not be measured.
 ///
-/// Forks the calling process a few times, with and without one megabyte of touched memory, and
+/// Forks the calling process a few times, with and without 16 MiB of touched memory, and
 /// takes the difference of the shortest times. The children end at once, are not seen by wait() (no
 /// exit signal) and run no handlers. Do not call it in a process that is large: the forks cost it
 /// what a capture would.
