@@ -4,6 +4,7 @@
 // process itself keeps every byte and stays as stopped as it was.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/rseq.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,9 +78,21 @@ Contents private_memory(pid_t pid) {
   return found;
 }
 
+/// True for the numbers of processor, node and concurrency in a thread's rseq words, which the
+/// kernel renews when the thread runs on another processor, as often as it likes: a snapshot may
+/// hold a value of which neither the time before nor after knows. Where the C library keeps them,
+/// from the test's own: the victims have the same. rseq_cs, in between, is the program's.
+bool kernel_renews(const Snapshot& snapshot, std::uint64_t address) {
+  for (const Thread& thread : snapshot.image.threads) {
+    const std::uint64_t words =
+        thread.registers.general.fs_base + static_cast<std::uint64_t>(__rseq_offset);
+    const std::uint64_t at = address - words;
+    if (at < 8 || (at >= 20 && at < 32)) return true;
+  }
+  return false;
+}
+
 /// Compares the snapshot with what the process held before and after it; returns what is neither.
-/// (The kernel itself renews the processor number in a thread's rseq words when the thread has
-/// moved, so before and after may differ there.)
 std::string compare_private(const Snapshot& snapshot, const Contents& before, const Contents& after,
                             std::uint64_t& compared) {
   std::string found;
@@ -98,7 +111,7 @@ std::string compare_private(const Snapshot& snapshot, const Contents& before, co
     }
     compared += done;
     for (std::size_t i = 0; i < done; ++i)
-      if (here[i] != old[i] && here[i] != there[i]) {
+      if (here[i] != old[i] && here[i] != there[i] && !kernel_renews(snapshot, begin + i)) {
         std::ostringstream where;
         where << std::hex << begin + i;
         found += "differs at 0x" + where.str() + "\n";
@@ -110,7 +123,7 @@ std::string compare_private(const Snapshot& snapshot, const Contents& before, co
 
 class Bytewise : public testing::TestWithParam<std::vector<std::string>> {};
 
-// Every byte of private memory, the rseq words of the thread that was borrowed included.
+// Every byte of private memory, rseq_cs of the thread that was borrowed included.
 TEST_P(Bytewise, PrivateMemoryIsTheProcesss) {
   LiveTarget target(GetParam()[0], {GetParam().begin() + 1, GetParam().end()});
   DOPPEL_SKIP_IF(target.skip_reason());
