@@ -16,6 +16,8 @@ class AddressSpaceCloneTest : public testing::Test {
     EXPECT_EQ(world_.counters, Counters{});
   }
 
+  FileNode program_{.name = "program.exe", .bytes = build_pe(usual_pe())};
+  FileNode file_{.name = "data", .bytes = std::vector<std::byte>(0x1000, std::byte{1})};
   MemoryWorld world_;
   AddressSpace& parent_ = world_.add();
 };
@@ -89,8 +91,7 @@ TEST_F(AddressSpaceCloneTest, T15CommitIsCheckedBeforeAnything) {
 }
 
 TEST_F(AddressSpaceCloneTest, T16WritesAfterACloneNeedNoCommit) {
-  FileNode node{.bytes = build_pe(usual_pe())};
-  const ObjectRef<Section> image = world_.section(0, page::execute, sec::image, &node);
+  const ObjectRef<Section> image = world_.section(0, page::execute, sec::image, &program_);
   std::uint64_t mapped = 0;
   ASSERT_EQ(map_view(parent_, image, page::readonly, mapped), 0U);
   const std::uint64_t base = commit(parent_, 0x10000);
@@ -106,38 +107,34 @@ TEST_F(AddressSpaceCloneTest, T16WritesAfterACloneNeedNoCommit) {
 }
 
 TEST_F(AddressSpaceCloneTest, T17ViewShareAndViewUnmap) {
-  FileNode node{.bytes = std::vector<std::byte>(0x1000, std::byte{1})};
-  {
-    const ObjectRef<Section> pagefile = world_.section(0x2000, page::readwrite, sec::commit);
-    const ObjectRef<Section> file = world_.section(0, page::readwrite, sec::commit, &node);
-    std::uint64_t shared = 0;
-    std::uint64_t mapped = 0;
-    std::uint64_t unmapped = 0;
-    ASSERT_EQ(map_view(parent_, pagefile, page::readwrite, shared), 0U);
-    ASSERT_EQ(map_view(parent_, file, page::readwrite, mapped), 0U);
-    ASSERT_EQ(map_view(parent_, pagefile, page::writecopy, unmapped, ViewInherit::unmap), 0U);
-    AddressSpace& child = *world_.clone(parent_);
-    EXPECT_EQ(child.commit_charge(), 0U);
-    EXPECT_EQ(poke(parent_, shared, 5), 0U);
-    EXPECT_EQ(peek(child, shared), 5);
-    EXPECT_EQ(poke(child, shared + 0x1000, 6), 0U);
-    EXPECT_EQ(peek(parent_, shared + 0x1000), 6);
-    EXPECT_EQ(poke(child, mapped, 7), 0U);
-    EXPECT_EQ(peek(parent_, mapped), 7);
-    EXPECT_EQ(node.use.writable_views, 2U);
-    EXPECT_EQ(state_at(child, unmapped), mem::free);
-    std::byte byte{};
-    std::size_t done = 0;
-    EXPECT_EQ(child.read(unmapped, {&byte, 1}, done), status::partial_copy);
-    EXPECT_EQ(state_at(parent_, unmapped), mem::commit);
-    EXPECT_EQ(world_.wrong(), "");
-    // The clone goes on holding what the original gives up (executive.md 8.4).
-    EXPECT_TRUE(parent_.unmap(mapped).succeeded());
-    EXPECT_TRUE(node.use.views_beyond(0));
-    world_.drop(&child);
-    EXPECT_FALSE(node.use.views_beyond(0));
-    world_.drop(&parent_);
-  }
+  const ObjectRef<Section> pagefile = world_.section(0x2000, page::readwrite, sec::commit);
+  const ObjectRef<Section> file = world_.section(0, page::readwrite, sec::commit, &file_);
+  std::uint64_t shared = 0;
+  std::uint64_t mapped = 0;
+  std::uint64_t unmapped = 0;
+  ASSERT_EQ(map_view(parent_, pagefile, page::readwrite, shared), 0U);
+  ASSERT_EQ(map_view(parent_, file, page::readwrite, mapped), 0U);
+  ASSERT_EQ(map_view(parent_, pagefile, page::writecopy, unmapped, ViewInherit::unmap), 0U);
+  AddressSpace& child = *world_.clone(parent_);
+  EXPECT_EQ(child.commit_charge(), 0U);
+  EXPECT_EQ(poke(parent_, shared, 5), 0U);
+  EXPECT_EQ(peek(child, shared), 5);
+  EXPECT_EQ(poke(child, shared + 0x1000, 6), 0U);
+  EXPECT_EQ(peek(parent_, shared + 0x1000), 6);
+  EXPECT_EQ(poke(child, mapped, 7), 0U);
+  EXPECT_EQ(peek(parent_, mapped), 7);
+  EXPECT_EQ(file_.use.writable_views, 2U);
+  EXPECT_EQ(state_at(child, unmapped), mem::free);
+  std::byte byte{};
+  std::size_t done = 0;
+  EXPECT_EQ(child.read(unmapped, {&byte, 1}, done), status::partial_copy);
+  EXPECT_EQ(state_at(parent_, unmapped), mem::commit);
+  EXPECT_EQ(world_.wrong(), "");
+  // The clone goes on holding what the original gives up (executive.md 8.4).
+  EXPECT_TRUE(parent_.unmap(mapped).succeeded());
+  EXPECT_TRUE(file_.use.views_beyond(0));
+  world_.drop(&child);
+  EXPECT_FALSE(file_.use.views_beyond(0));
 }
 
 TEST_F(AddressSpaceCloneTest, T18GuardsAreIndependent) {
@@ -154,70 +151,62 @@ TEST_F(AddressSpaceCloneTest, T18GuardsAreIndependent) {
 }
 
 TEST_F(AddressSpaceCloneTest, T19QueriesHideCopyOnWrite) {
-  FileNode node{.bytes = build_pe(usual_pe())};
-  {
-    const ObjectRef<Section> image = world_.section(0, page::execute, sec::image, &node);
-    std::uint64_t mapped = 0;
-    ASSERT_EQ(map_view(parent_, image, page::readonly, mapped), 0U);
-    const std::uint64_t base = commit(parent_, 0x2000);
-    ASSERT_EQ(poke(parent_, base, 1), 0U);
-    ASSERT_EQ(poke(parent_, mapped + 0x4000, 1), 0U);
-    AddressSpace& child = *world_.clone(parent_);
-    for (const AddressSpace* space : {&parent_, &child}) {
-      EXPECT_EQ(protect_at(*space, base), page::readwrite);
-      EXPECT_EQ(protect_at(*space, mapped + 0x4000), page::readwrite);
-      EXPECT_EQ(protect_at(*space, mapped + 0x5000), page::writecopy);
-      WorkingSetInformation block;
-      ASSERT_TRUE(space->query(base, block).succeeded());
-      EXPECT_EQ(
-          block,
-          (WorkingSetInformation{
-              .valid = true, .share_count = 2, .win32_protect = page::readwrite, .shared = false}));
-      ASSERT_TRUE(space->query(base + 0x1000, block).succeeded());
-      EXPECT_FALSE(block.valid);
-    }
-    world_.drop(&child);
-    world_.drop(&parent_);
+  const ObjectRef<Section> image = world_.section(0, page::execute, sec::image, &program_);
+  std::uint64_t mapped = 0;
+  ASSERT_EQ(map_view(parent_, image, page::readonly, mapped), 0U);
+  const std::uint64_t base = commit(parent_, 0x2000);
+  ASSERT_EQ(poke(parent_, base, 1), 0U);
+  ASSERT_EQ(poke(parent_, mapped + 0x4000, 1), 0U);
+  AddressSpace& child = *world_.clone(parent_);
+  for (const AddressSpace* space : {&parent_, &child}) {
+    EXPECT_EQ(protect_at(*space, base), page::readwrite);
+    EXPECT_EQ(protect_at(*space, mapped + 0x4000), page::readwrite);
+    EXPECT_EQ(protect_at(*space, mapped + 0x5000), page::writecopy);
+    WorkingSetInformation block;
+    ASSERT_TRUE(space->query(base, block).succeeded());
+    EXPECT_EQ(
+        block,
+        (WorkingSetInformation{
+            .valid = true, .share_count = 2, .win32_protect = page::readwrite, .shared = false}));
+    ASSERT_TRUE(space->query(base + 0x1000, block).succeeded());
+    EXPECT_FALSE(block.valid);
   }
+  world_.drop(&child);
 }
 
 TEST_F(AddressSpaceCloneTest, T46AnyFaultPointLeavesNothingBehind) {
-  FileNode node{.bytes = build_pe(usual_pe())};
-  {
-    const ObjectRef<Section> image = world_.section(0, page::execute, sec::image, &node);
-    std::uint64_t mapped = 0;
-    std::uint64_t peb = 0;
-    ASSERT_EQ(map_view(parent_, image, page::readonly, mapped), 0U);
-    ASSERT_TRUE(parent_.allocate_system(1, peb).succeeded());
-    const std::uint64_t base = commit(parent_, 0x8000);
-    for (std::uint64_t i = 0; i < 5; ++i) ASSERT_EQ(poke(parent_, base + i * 0x1000, 3), 0U);
-    ASSERT_EQ(poke(parent_, mapped + 0x4000, 1), 0U);
-    const Counters before = world_.counters;
-    const SectionUse use = node.use;
-    for (const CloneMode mode : {CloneMode::copy_on_write, CloneMode::deep_copy}) {
-      std::uint64_t k = 1;
-      for (;; ++k) {
-        world_.plan = FaultPlan::nth_of_all(k);
-        NtStatus done;
-        AddressSpace* const child = world_.clone(parent_, peb, mode, &done);
-        EXPECT_EQ(child == nullptr, world_.plan.failed() != 0) << k;
-        if (child != nullptr) {
-          EXPECT_EQ(child->working_set(), parent_.working_set() + 1);
-          world_.drop(child);
-          break;
-        }
-        EXPECT_TRUE(done == status::no_memory || done == status::commitment_limit) << k;
-        EXPECT_EQ(world_.counters, before) << k;
-        EXPECT_EQ(node.use.image_views, use.image_views) << k;
-        EXPECT_EQ(world_.wrong(), "") << k;
+  const ObjectRef<Section> image = world_.section(0, page::execute, sec::image, &program_);
+  std::uint64_t mapped = 0;
+  std::uint64_t peb = 0;
+  ASSERT_EQ(map_view(parent_, image, page::readonly, mapped), 0U);
+  ASSERT_TRUE(parent_.allocate_system(1, peb).succeeded());
+  const std::uint64_t base = commit(parent_, 0x8000);
+  for (std::uint64_t i = 0; i < 5; ++i) ASSERT_EQ(poke(parent_, base + i * 0x1000, 3), 0U);
+  ASSERT_EQ(poke(parent_, mapped + 0x4000, 1), 0U);
+  const Counters before = world_.counters;
+  const SectionUse use = program_.use;
+  for (const CloneMode mode : {CloneMode::copy_on_write, CloneMode::deep_copy}) {
+    std::uint64_t k = 1;
+    for (;; ++k) {
+      world_.plan = FaultPlan::nth_of_all(k);
+      NtStatus done;
+      AddressSpace* const child = world_.clone(parent_, peb, mode, &done);
+      EXPECT_EQ(child == nullptr, world_.plan.failed() != 0) << k;
+      if (child != nullptr) {
+        EXPECT_EQ(child->working_set(), parent_.working_set() + 1);
+        world_.drop(child);
+        break;
       }
-      // VADs, entries, the charge, and the page of the PEB at least.
-      EXPECT_GT(k, 3U + 10U + 1U + 1U);
-      EXPECT_EQ(world_.counters, before);
+      EXPECT_TRUE(done == status::no_memory || done == status::commitment_limit) << k;
+      EXPECT_EQ(world_.counters, before) << k;
+      EXPECT_EQ(program_.use.image_views, use.image_views) << k;
+      EXPECT_EQ(world_.wrong(), "") << k;
     }
-    world_.plan = {};
-    world_.drop(&parent_);
+    // VADs, entries, the charge, and the page of the PEB at least.
+    EXPECT_GT(k, 3U + 10U + 1U + 1U);
+    EXPECT_EQ(world_.counters, before);
   }
+  world_.plan = {};
 }
 
 TEST_F(AddressSpaceCloneTest, CostGrowsWithEntriesNotWithAddresses) {
