@@ -56,16 +56,28 @@ struct FileOpenResult {
   FileOpened opened = FileOpened::opened;
 };
 
+/// The volume in the name space: a path leads to it, and the rest of the path is a file's name.
+class Volume final : public Object {
+ public:
+  explicit Volume(Counters& counters) : Object(ObjectType::device, counters) {}
+
+ private:
+  ~Volume() override = default;
+};
+
 class FileSystem {
  public:
-  FileSystem(std::uint64_t capacity, FaultPlan& faults, Counters& counters)
-      : capacity_(capacity), faults_(faults), counters_(counters) {}
+  /// Holds `capacity` bytes of file data.
+  FileSystem(std::uint64_t capacity, FaultPlan& faults, Counters& counters);
 
-  /// NtCreateFile behind the name space, in its order of checks.
+  /// NtCreateFile behind the name space, in its order of checks: OBJECT_NAME_NOT_FOUND,
+  /// DELETE_PENDING, OBJECT_NAME_COLLISION, ACCESS_DENIED, SHARING_VIOLATION, CANNOT_DELETE,
+  /// USER_MAPPED_FILE, INVALID_PARAMETER. An empty name is the volume's own directory.
   NtStatus open(const FileOpenRequest& request, FileOpenResult& result);
 
-  /// Bytes at `offset`, or DISK_FULL.
+  /// Whole or not at all: DISK_FULL.
   NtStatus write(FileNode& node, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// DISK_FULL; what is new reads as zero.
   NtStatus resize(FileNode& node, std::uint64_t size);
 
   /// Puts a file there without any handle, as an installation does. An existing one is replaced.
@@ -80,15 +92,20 @@ class FileSystem {
   /// Called when locks of a file may have gone, for those who wait for one.
   std::function<void(const FileNode&)> on_unlock;
 
-  // For FileObject.
+  /// The last handle of `file` is gone: its locks, its share counts, and what it was to delete. For
+  /// FileObject.
   void cleanup(FileObject& file);
 
  private:
-  void unlink(FileNode& node);
+  NtStatus check_open(const FileOpenRequest& request, FileNode& node, FileOpenResult& result);
+  NtStatus create_node(const FileOpenRequest& request, FileOpenResult& result,
+                       std::shared_ptr<FileNode>& node);
+  bool fits(const FileNode& node, std::uint64_t size) const;
 
   std::uint64_t capacity_;
   FaultPlan& faults_;
   Counters& counters_;
+  std::shared_ptr<FileNode> directory_;                    ///< the volume's own
   std::map<std::string, std::shared_ptr<FileNode>> nodes_;  ///< by folded name
 };
 

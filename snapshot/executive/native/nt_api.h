@@ -9,9 +9,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <snapshot/executive/executive.h>
@@ -237,6 +239,79 @@ class NtApi {
                        const NtContext* context = nullptr);
 
  private:
+  /// Runs one native call and tells the trace.
+  template <typename Call>
+  NtStatus told(std::string_view name, Call call) {
+    const std::uint64_t step = executive_.stepper().steps();
+    const std::uint32_t process = caller_.process->id;
+    const std::uint32_t thread = caller_.thread == nullptr ? 0 : caller_.thread->id;
+    const NtStatus answer = call();
+    executive_.trace({.step = step,
+                      .process = process,
+                      .thread = thread,
+                      .call = name,
+                      .status = answer});
+    return answer;
+  }
+
+  /// Reference by handle, with the caller's pseudo handles and mode.
+  template <typename T>
+  NtStatus reference(HandleValue handle, ObjectType type, AccessMask desired, ObjectRef<T>& object,
+                     AccessMask* granted = nullptr) const {
+    ObjectRef<Object> found;
+    const NtStatus referenced = reference_any(handle, type, desired, found, granted);
+    if (referenced.succeeded()) object = ObjectRef<T>(static_cast<T*>(found.get()));
+    return referenced;
+  }
+
+  NtStatus reference_any(HandleValue handle, std::optional<ObjectType> type, AccessMask desired,
+                         ObjectRef<Object>& object, AccessMask* granted = nullptr) const;
+  PseudoHandles pseudo_handles() const;
+  const TokenData& token() const { return caller_.process->token->data; }
+
+  /// What protection takes from a handle of this caller to `object`.
+  AccessMask denied_rights(const Object& object) const;
+  static NtStatus check_attributes(ObjectType type, const ObjectAttributes& object);
+  NtStatus look_up(const ObjectAttributes& object, PathEnd& end) const;
+  /// A handle to an object that exists: descriptor, then protection.
+  NtStatus open_object(const ObjectRef<Object>& object, AccessMask desired,
+                       std::uint32_t attributes, HandleValue& handle);
+  /// A handle to an object that was just made and is unnamed so far; names it.
+  NtStatus insert_object(const ObjectRef<Object>& object, AccessMask desired,
+                         const ObjectAttributes& attributes, HandleValue& handle);
+  NtStatus open_named(ObjectType type, AccessMask desired, const ObjectAttributes& object,
+                      HandleValue& handle);
+  bool may_allocate_object() { return !executive_.faults().fault(FaultSite::object_alloc); }
+
+  NtStatus do_create_process(HandleValue& process, AccessMask desired,
+                             const ObjectAttributes& object, HandleValue parent,
+                             std::uint32_t flags, HandleValue section, HandleValue debug,
+                             HandleValue token, std::uint32_t job_level);
+  NtStatus primary_token(HandleValue token, TokenData& contents) const;
+  NtStatus clone_caller(HandleValue& process, HandleValue& thread, AccessMask process_access,
+                        AccessMask thread_access, const ObjectAttributes& process_object,
+                        const ObjectAttributes& thread_object, std::uint32_t process_flags,
+                        std::uint32_t thread_flags, UserProcessInfo& info,
+                        UserProcessAttributes& attributes);
+  NtStatus open_image(const std::string& name, UserProcessInfo& info,
+                      ObjectRef<FileObject>& file, ObjectRef<Section>& section);
+  NtStatus do_create_file(HandleValue& file, const FileCreation& creation,
+                          Information& information);
+  NtStatus do_query_process(HandleValue process, std::uint32_t information_class,
+                            std::span<std::byte> to, std::uint32_t& length);
+  NtStatus do_query_thread(HandleValue thread, std::uint32_t information_class,
+                           std::span<std::byte> to, std::uint32_t& length);
+  NtStatus do_query_object(HandleValue handle, std::uint32_t information_class,
+                           std::span<std::byte> to, std::uint32_t& length);
+  NtStatus do_set_file(HandleValue file, std::uint32_t information_class,
+                       std::span<const std::byte> from);
+  NtStatus do_duplicate(HandleValue source_process, HandleValue source, HandleValue target_process,
+                        HandleValue& target, AccessMask desired, std::uint32_t attributes,
+                        std::uint32_t options);
+  /// A guest's thread waits as `wait` says (PENDING); for a host actor the stepper runs until
+  /// `satisfied` or the deadline.
+  NtStatus block(ThreadWait wait, const std::function<std::optional<NtStatus>()>& satisfied);
+
   Executive& executive_;
   Caller caller_;
 };

@@ -95,4 +95,11 @@ SecurityDescriptor default_process_security(const TokenData& token) {
   return descriptor;
 }
 
+SecurityDescriptor default_object_security(const TokenData& token) {
+  SecurityDescriptor descriptor;
+  descriptor.owner = token.user;
+  descriptor.label = IntegrityLabel{.level = token.integrity_level};
+  return descriptor;
+}
+
 }  // namespace doppel

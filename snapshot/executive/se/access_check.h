@@ -37,6 +37,9 @@ NtStatus check_create_access(const AccessRequest& request, AccessMask& granted);
 /// The descriptor that a process gives its processes and threads: all rights for user and system,
 /// labelled with the creator's level against writing and reading up.
 SecurityDescriptor default_process_security(const TokenData& token);
+/// The same for all other objects, which everybody of that level may use: labelled against writing
+/// up, no list.
+SecurityDescriptor default_object_security(const TokenData& token);
 
 }  // namespace doppel
 
