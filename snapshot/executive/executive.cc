@@ -29,8 +29,7 @@ Executive::Executive(const ExecutiveOptions& options, FaultPlan faults)
   const ObjectRef<Directory> dos_devices(new Directory(counters_));
   const ObjectRef<Directory> devices(new Directory(counters_));
   const ObjectRef<Volume> volume(new Volume(counters_));
-  const ObjectRef<SymbolicLink> drive(
-      new SymbolicLink("\\Device\\HarddiskVolume1", counters_));
+  const ObjectRef<SymbolicLink> drive(new SymbolicLink("\\Device\\HarddiskVolume1", counters_));
   must(root_->add("BaseNamedObjects", ObjectRef<Object>(base_named_objects_.get())));
   must(root_->add("??", ObjectRef<Object>(dos_devices.get())));
   must(root_->add("Device", ObjectRef<Object>(devices.get())));

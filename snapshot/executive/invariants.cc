@@ -77,7 +77,8 @@ std::string check_files(const Executive& executive, const Objects& objects) {
   return {};
 }
 
-std::string check_threads(const Executive& executive, const std::vector<ObjectRef<Thread>>& waiters) {
+std::string check_threads(const Executive& executive,
+                          const std::vector<ObjectRef<Thread>>& waiters) {
   for (const auto& [id, thread] : executive.threads()) {
     const bool listed = std::ranges::any_of(
         waiters, [&](const ObjectRef<Thread>& waiter) { return waiter.get() == thread; });

@@ -32,8 +32,7 @@ SecurityDescriptor default_file_security(const TokenData& token) {
 }
 
 AccessRequest access_of(const FileOpenRequest& request) {
-  return {
-      .type = ObjectType::file, .desired = request.desired, .denied = 0, .mode = request.mode};
+  return {.type = ObjectType::file, .desired = request.desired, .denied = 0, .mode = request.mode};
 }
 
 }  // namespace
@@ -97,8 +96,8 @@ NtStatus FileSystem::open(const FileOpenRequest& request, FileOpenResult& result
     node = request.name.empty() ? directory_ : found->second;
     const NtStatus checked = check_open(request, *node, result);
     if (!checked.succeeded()) return checked;
-    if (node->directory && (replaces(request.disposition) ||
-                            (result.granted & file_access::write_data) != 0))
+    if (node->directory &&
+        (replaces(request.disposition) || (result.granted & file_access::write_data) != 0))
       return status::access_denied;
   } else {
     const NtStatus created = create_node(request, result, node);
@@ -148,8 +147,7 @@ bool FileSystem::fits(const FileNode& node, std::uint64_t size) const {
   return others <= capacity_ && size <= capacity_ - others;
 }
 
-NtStatus FileSystem::write(FileNode& node, std::uint64_t offset,
-                           std::span<const std::byte> bytes) {
+NtStatus FileSystem::write(FileNode& node, std::uint64_t offset, std::span<const std::byte> bytes) {
   if (bytes.empty()) return status::success;
   if (offset > capacity_) return status::disk_full;
   const std::uint64_t end = offset + bytes.size();

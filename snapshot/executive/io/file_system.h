@@ -105,7 +105,7 @@ class FileSystem {
   std::uint64_t capacity_;
   FaultPlan& faults_;
   Counters& counters_;
-  std::shared_ptr<FileNode> directory_;                    ///< the volume's own
+  std::shared_ptr<FileNode> directory_;                     ///< the volume's own
   std::map<std::string, std::shared_ptr<FileNode>> nodes_;  ///< by folded name
 };
 

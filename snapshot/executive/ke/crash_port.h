@@ -18,6 +18,8 @@
 
 namespace doppel {
 
+class Executive;
+
 /// EXCEPTION_RECORD without the chain.
 struct ExceptionRecord {
   NtStatus code;

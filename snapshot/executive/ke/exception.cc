@@ -74,8 +74,10 @@ void raise_exception(Executive& executive, Thread& thread, const ExceptionRecord
                          .context = thread.context});
   port->waiting.push_back(
       {.sequence = sequence, .thread = ObjectRef<Thread>(&thread), .record = record});
-  begin_wait(executive, thread,
-             {.kind = WaitKind::crash_port, .object = port, .deadline = {}, .lock = {}});
+  ThreadWait wait;
+  wait.kind = WaitKind::crash_port;
+  wait.object = ObjectRef<Object>(port.get());
+  begin_wait(executive, thread, std::move(wait));
 }
 
 NtStatus reply_to_crash(Executive& executive, CrashPort& port, std::uint64_t sequence,

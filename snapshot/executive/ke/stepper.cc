@@ -27,9 +27,7 @@ std::uint64_t next_random(std::uint64_t& state) {
 }  // namespace
 
 Stepper::Stepper(Executive& executive)
-    : executive_(executive),
-      hash_(0xCBF29CE484222325),
-      random_(executive.options().seed) {}
+    : executive_(executive), hash_(0xCBF29CE484222325), random_(executive.options().seed) {}
 
 Stepper::~Stepper() = default;
 
@@ -92,10 +90,16 @@ void Stepper::run_one(Thread& running) {
   if (kind != StepKind::exception) ++thread->instructions;
   if (left_ > 0) --left_;
   switch (kind) {
-    case StepKind::retired: return;
-    case StepKind::pause: left_ = 0; return;
-    case StepKind::syscall: system_service(executive_, *thread); return;
-    case StepKind::exception: break;
+    case StepKind::retired:
+      return;
+    case StepKind::pause:
+      left_ = 0;
+      return;
+    case StepKind::syscall:
+      system_service(executive_, *thread);
+      return;
+    case StepKind::exception:
+      break;
   }
   if (exception.code == kGuestIllegalInstruction)
     unknown_instruction_ = cpu_.describe(registers, view);
@@ -110,9 +114,8 @@ void Stepper::run_one(Thread& running) {
 
 StepOutcome Stepper::step(std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
-    const bool jumps =
-        !waiters_.empty() && next_timer(executive_) &&
-        executive_.faults().fault(FaultSite::time_jump);
+    const bool jumps = !waiters_.empty() && next_timer(executive_) &&
+                       executive_.faults().fault(FaultSite::time_jump);
     if (jumps) leap();
     if (pick()) {
       run_one(*current_);

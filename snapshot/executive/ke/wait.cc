@@ -53,7 +53,8 @@ std::optional<NtStatus> try_wait(Object& object, const Object& waiter) {
       ++mutant.recursion;
       return abandoned ? status::abandoned_wait_0 : status::success;
     }
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// NtCreateUserProcess: the kernel sets up everything - image, PEB, parameters, stack, first thread -
-// so that the creator needs no rights on the child and a protected child gives it none (US
+// NtCreateUserProcess: the kernel sets up everything - image, PEB, parameters, stack, first thread
+// - so that the creator needs no rights on the child and a protected child gives it none (US
 // 2006/0259487). Without an image name: the caller clones itself with the calling thread
 // (huntandhackett/process-cloning).
 #include <snapshot/executive/mm/address_space.h>
@@ -52,6 +52,7 @@ bool valid_level(std::uint8_t level) {
 class NewHandles {
  public:
   explicit NewHandles(HandleTable& table) : table_(table) {}
+
   NewHandles(const NewHandles&) = delete;
   NewHandles& operator=(const NewHandles&) = delete;
 
@@ -91,8 +92,8 @@ NtStatus NtApi::open_image(const std::string& name, UserProcessInfo& info,
                            ObjectRef<FileObject>& file, ObjectRef<Section>& section) {
   info.state = create_state::fail_on_file_open;
   PathEnd end;
-  const NtStatus found = look_up(
-      {.name = name, .attributes = object_attribute::case_insensitive}, end);
+  const NtStatus found =
+      look_up({.name = name, .attributes = object_attribute::case_insensitive}, end);
   if (!found.succeeded()) return found;
   if (!end.object) return status::object_name_not_found;
   if (end.object->type() != ObjectType::device) return status::object_type_mismatch;
@@ -108,17 +109,16 @@ NtStatus NtApi::open_image(const std::string& name, UserProcessInfo& info,
                               opened);
   if (!open_status.succeeded()) return open_status;
   info.state = create_state::fail_on_section;
-  const NtStatus mapped = executive_.sections().create(
-      {.size = 0,
-       .protect = page::execute,
-       .attributes = sec::image,
-       .node = opened.file->node.get(),
-       .file = ObjectRef<Object>(opened.file.get())},
-      section);
+  const NtStatus mapped =
+      executive_.sections().create({.size = 0,
+                                    .protect = page::execute,
+                                    .attributes = sec::image,
+                                    .node = opened.file->node.get(),
+                                    .file = ObjectRef<Object>(opened.file.get())},
+                                   section);
   if (!mapped.succeeded()) return mapped;
   info.state = create_state::fail_exe_format;
-  if (section->image().is_dll() || section->image().entry == 0)
-    return status::invalid_image_format;
+  if (section->image().is_dll() || section->image().entry == 0) return status::invalid_image_format;
   info.state = 0;
   file = opened.file;
   return status::success;
@@ -199,8 +199,8 @@ NtStatus NtApi::create_user_process(HandleValue& process_handle, HandleValue& th
       if (!referenced.succeeded()) return referenced;
     }
     if (!attributes.image_name) {
-      const bool refused = parent.get() != caller_.process || attributes.token || levelled ||
-                           parameters != nullptr;
+      const bool refused =
+          parent.get() != caller_.process || attributes.token || levelled || parameters != nullptr;
       if (refused) return status::invalid_parameter;
       return clone_caller(process_handle, thread_handle, process_access, thread_access,
                           process_object, thread_object, process_flags, thread_flags, info,
@@ -209,8 +209,7 @@ NtStatus NtApi::create_user_process(HandleValue& process_handle, HandleValue& th
     if (parent->exiting) return status::process_is_terminating;
     ObjectRef<FileObject> file;
     ProcessSpecification specification;
-    const NtStatus opened =
-        open_image(*attributes.image_name, info, file, specification.section);
+    const NtStatus opened = open_image(*attributes.image_name, info, file, specification.section);
     if (!opened.succeeded()) return opened;
     const Section& section = *specification.section;
     if (attributes.token) {
@@ -264,8 +263,8 @@ NtStatus NtApi::create_user_process(HandleValue& process_handle, HandleValue& th
                                                    0, file_handle);
     if (!given_handle.succeeded()) return given_handle;
     handles.add(file_handle);
-    given_handle = caller_.process->handles.insert(
-        ObjectRef<Object>(specification.section.get()), section_access::all, 0, section_handle);
+    given_handle = caller_.process->handles.insert(ObjectRef<Object>(specification.section.get()),
+                                                   section_access::all, 0, section_handle);
     if (!given_handle.succeeded()) return given_handle;
     handles.keep();
     thread.kept = true;

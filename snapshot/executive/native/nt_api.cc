@@ -29,8 +29,7 @@ NtStatus NtApi::reference_any(HandleValue handle, std::optional<ObjectType> type
                               AccessMask desired, ObjectRef<Object>& object,
                               AccessMask* granted) const {
   return caller_.process->handles.reference(
-      handle,
-      {.type = type, .desired = desired, .mode = caller_.mode, .pseudo = pseudo_handles()},
+      handle, {.type = type, .desired = desired, .mode = caller_.mode, .pseudo = pseudo_handles()},
       object, granted);
 }
 
@@ -52,8 +51,7 @@ NtStatus NtApi::check_attributes(ObjectType type, const ObjectAttributes& object
 NtStatus NtApi::look_up(const ObjectAttributes& object, PathEnd& end) const {
   ObjectRef<Directory> relative;
   if (object.root != 0) {
-    const NtStatus referenced =
-        reference(object.root, ObjectType::directory, kTraverse, relative);
+    const NtStatus referenced = reference(object.root, ObjectType::directory, kTraverse, relative);
     if (!referenced.succeeded()) return referenced;
   }
   if (!object.name) return status::object_path_syntax_bad;
@@ -122,8 +120,7 @@ NtStatus NtApi::open_named(ObjectType type, AccessMask desired, const ObjectAttr
   return open_object(end.object, desired, object.attributes, handle);
 }
 
-NtStatus NtApi::block(ThreadWait wait,
-                      const std::function<std::optional<NtStatus>()>& satisfied) {
+NtStatus NtApi::block(ThreadWait wait, const std::function<std::optional<NtStatus>()>& satisfied) {
   if (caller_.thread != nullptr) {
     begin_wait(executive_, *caller_.thread, std::move(wait));
     return status::pending;

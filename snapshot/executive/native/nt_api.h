@@ -246,11 +246,8 @@ class NtApi {
     const std::uint32_t process = caller_.process->id;
     const std::uint32_t thread = caller_.thread == nullptr ? 0 : caller_.thread->id;
     const NtStatus answer = call();
-    executive_.trace({.step = step,
-                      .process = process,
-                      .thread = thread,
-                      .call = name,
-                      .status = answer});
+    executive_.trace(
+        {.step = step, .process = process, .thread = thread, .call = name, .status = answer});
     return answer;
   }
 
@@ -267,6 +264,7 @@ class NtApi {
   NtStatus reference_any(HandleValue handle, std::optional<ObjectType> type, AccessMask desired,
                          ObjectRef<Object>& object, AccessMask* granted = nullptr) const;
   PseudoHandles pseudo_handles() const;
+
   const TokenData& token() const { return caller_.process->token->data; }
 
   /// What protection takes from a handle of this caller to `object`.
@@ -281,6 +279,7 @@ class NtApi {
                          const ObjectAttributes& attributes, HandleValue& handle);
   NtStatus open_named(ObjectType type, AccessMask desired, const ObjectAttributes& object,
                       HandleValue& handle);
+
   bool may_allocate_object() { return !executive_.faults().fault(FaultSite::object_alloc); }
 
   NtStatus do_create_process(HandleValue& process, AccessMask desired,
@@ -293,8 +292,8 @@ class NtApi {
                         const ObjectAttributes& thread_object, std::uint32_t process_flags,
                         std::uint32_t thread_flags, UserProcessInfo& info,
                         UserProcessAttributes& attributes);
-  NtStatus open_image(const std::string& name, UserProcessInfo& info,
-                      ObjectRef<FileObject>& file, ObjectRef<Section>& section);
+  NtStatus open_image(const std::string& name, UserProcessInfo& info, ObjectRef<FileObject>& file,
+                      ObjectRef<Section>& section);
   NtStatus do_create_file(HandleValue& file, const FileCreation& creation,
                           Information& information);
   NtStatus do_query_process(HandleValue process, std::uint32_t information_class,

@@ -19,9 +19,8 @@ TokenData system_token() {
   TokenData token;
   token.user = "S-1-5-18";
   token.groups = {{.sid = "S-1-1-0"}, {.sid = "S-1-5-32-544"}};
-  token.privileges = {{Privilege::debug, true},
-                      {Privilege::assign_primary_token, true},
-                      {Privilege::tcb, true}};
+  token.privileges = {
+      {Privilege::debug, true}, {Privilege::assign_primary_token, true}, {Privilege::tcb, true}};
   token.integrity_level = integrity::system;
   return token;
 }

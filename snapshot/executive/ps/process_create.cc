@@ -86,8 +86,7 @@ NtStatus make_process(Executive& executive, const ProcessSpecification& specific
   process->set_security(default_process_security(*specification.creator));
   process->self_access = self_access_of(*process);
   if (specification.inherit_handles) {
-    const NtStatus inherited =
-        process->handles.inherit(parent.handles, specification.handle_list);
+    const NtStatus inherited = process->handles.inherit(parent.handles, specification.handle_list);
     if (!inherited.succeeded()) return inherited;
   }
   made = process;
@@ -97,8 +96,7 @@ NtStatus make_process(Executive& executive, const ProcessSpecification& specific
 NtStatus make_thread(Process& process, const ThreadSpecification& specification,
                      ObjectRef<Thread>& made) {
   Executive& executive = process.executive;
-  const bool barren =
-      process.threadless_clone && executive.options().profile == NtProfile::nt63;
+  const bool barren = process.threadless_clone && executive.options().profile == NtProfile::nt63;
   if (process.exiting || barren) return status::process_is_terminating;
   if (executive.faults().fault(FaultSite::object_alloc)) return status::insufficient_resources;
   if (executive.faults().fault(FaultSite::cid_alloc)) return status::insufficient_resources;
@@ -106,14 +104,13 @@ NtStatus make_thread(Process& process, const ThreadSpecification& specification,
       new Thread(executive.take_id(), ObjectRef<Process>(&process), executive.counters()));
   const ClientId id{process.id, thread->id};
   if (specification.existing_teb == 0) {
-    const NtStatus placed = make_teb(*process.space, id, process.peb, specification.initial_teb,
-                                     thread->teb);
+    const NtStatus placed =
+        make_teb(*process.space, id, process.peb, specification.initial_teb, thread->teb);
     if (!placed.succeeded()) return placed;
   } else {
     thread->teb = specification.existing_teb;
     if (!poke(*process.space, thread->teb + teb_offset::client_id, id) ||
-        !poke(*process.space, thread->teb + teb_offset::same_teb_flags,
-              teb_offset::cloned_thread))
+        !poke(*process.space, thread->teb + teb_offset::same_teb_flags, teb_offset::cloned_thread))
       return status::no_memory;
   }
   const InitialTeb& stack = specification.initial_teb;
@@ -174,8 +171,8 @@ NtStatus give_parameters(Process& process, const ProcessParameters& parameters,
                          std::uint64_t& address) {
   if (process.executive.faults().fault(FaultSite::params_copy)) return status::access_violation;
   std::uint64_t base = 0, size = parameters_size(parameters);
-  const NtStatus made = process.space->allocate(base, size, mem::commit | mem::reserve,
-                                                page::readwrite);
+  const NtStatus made =
+      process.space->allocate(base, size, mem::commit | mem::reserve, page::readwrite);
   if (!made.succeeded()) return made;
   const std::vector<std::byte> block = build_parameters(parameters, base);
   if (!poke(*process.space, base, block.data(), block.size()) ||

@@ -19,10 +19,10 @@
 namespace doppel {
 
 struct ProcessSpecification {
-  Process* parent = nullptr;  ///< handles, token and, for a clone, memory come from it
-  ObjectRef<Section> section = {};         ///< an image section; empty: clone the parent's memory
-  std::optional<TokenData> token = {};     ///< absent: the parent's
-  const TokenData* creator = nullptr;      ///< whose level and user the default descriptor has
+  Process* parent = nullptr;            ///< handles, token and, for a clone, memory come from it
+  ObjectRef<Section> section = {};      ///< an image section; empty: clone the parent's memory
+  std::optional<TokenData> token = {};  ///< absent: the parent's
+  const TokenData* creator = nullptr;   ///< whose level and user the default descriptor has
   Protection protection = {};
   bool inherit_handles = false;
   std::optional<std::vector<HandleValue>> handle_list = {};  ///< only these

@@ -77,8 +77,7 @@ bool poke(AddressSpace& space, std::uint64_t address, const void* bytes, std::si
   const std::byte* from = static_cast<const std::byte*>(bytes);
   PageFault fault;
   while (size > 0) {
-    const std::size_t count =
-        std::min<std::size_t>(size, kNtPageSize - address % kNtPageSize);
+    const std::size_t count = std::min<std::size_t>(size, kNtPageSize - address % kNtPageSize);
     if (!space.store(address, {from, count}, fault)) return false;
     address += count;
     from += count;
