@@ -227,7 +227,7 @@ NtStatus AddressSpace::commit_view(Vad& vad, std::uint64_t first, std::uint64_t 
                                    std::uint32_t protect) {
   if (vad.kind != VadKind::pagefile) return status::already_committed;
   if ((protect & page::guard) != 0) return status::invalid_page_protection;
-  Segment& segment = vad.section->segment();
+  NtSegment& segment = vad.section->segment();
   const std::uint64_t index = section_page(vad, first);
   const std::uint64_t fresh = segment.uncommitted(index, last - first);
   if (!memory_->charge(fresh)) return status::commitment_limit;

@@ -197,7 +197,7 @@ class AddressSpace {
   struct Page {
     std::byte* bytes = nullptr;
     Frame frame = kNoFrame;
-    Segment* file = nullptr;
+    NtSegment* file = nullptr;
     std::uint64_t index = 0;
   };
 

@@ -92,7 +92,7 @@ bool AddressSpace::resolve_slowly(std::uint64_t address, MemoryAccess access, Pa
 /// Gives `pte` a page, if it has none; a data page is brought up to date with its file.
 bool AddressSpace::materialise(Vad& vad, std::uint64_t number, Pte& pte, NtStatus& cause) {
   if (pte.shared) {
-    Segment& segment = vad.section->segment();
+    NtSegment& segment = vad.section->segment();
     const std::uint64_t index = section_page(vad, number);
     if (pte.frame == kNoFrame && vad.relocation != 0 &&
         segment.image().has_fixup(index * kNtPageSize)) {

@@ -19,7 +19,7 @@ std::uint64_t page_up(std::uint64_t bytes) {
 
 }  // namespace
 
-Section::Section(Counters& counters, std::shared_ptr<Segment> segment, std::uint64_t size,
+Section::Section(Counters& counters, std::shared_ptr<NtSegment> segment, std::uint64_t size,
                  std::uint32_t protect, std::uint32_t attributes, ObjectRef<Object> file)
     : Object(ObjectType::section, counters),
       file_(std::move(file)),
@@ -61,7 +61,7 @@ NtStatus SectionFactory::create_pagefile(const SectionRequest& request,
       request.attributes == sec::commit ? size / kNtPageSize : std::uint64_t{0};
   if (memory_->plan().fault(FaultSite::object_alloc)) return status::insufficient_resources;
   if (!memory_->charge(charged)) return status::commitment_limit;
-  auto segment = std::make_shared<Segment>(*memory_, SegmentKind::pagefile, size, nullptr);
+  auto segment = std::make_shared<NtSegment>(*memory_, SegmentKind::pagefile, size, nullptr);
   segment->commit(0, charged);
   remember(segment);
   section = ObjectRef<Section>(
@@ -70,14 +70,14 @@ NtStatus SectionFactory::create_pagefile(const SectionRequest& request,
 }
 
 NtStatus SectionFactory::create_image(const SectionRequest& request, ObjectRef<Section>& section) {
-  std::shared_ptr<Segment> segment = find(SegmentKind::image, request.node);
+  std::shared_ptr<NtSegment> segment = find(SegmentKind::image, request.node);
   if (!segment) {
     if (request.node->bytes.empty()) return status::invalid_image_not_mz;
     if (memory_->plan().fault(FaultSite::image_parse)) return status::invalid_image_format;
     PeImage image;
     const NtStatus parsed = parse_pe_image(request.node->bytes, image);
     if (!parsed.succeeded()) return parsed;
-    segment = std::make_shared<Segment>(*memory_, std::move(image), *request.node);
+    segment = std::make_shared<NtSegment>(*memory_, std::move(image), *request.node);
   }
   if (request.size > segment->size()) return status::section_too_big;
   if (memory_->plan().fault(FaultSite::object_alloc)) return status::insufficient_resources;
@@ -98,8 +98,8 @@ NtStatus SectionFactory::create_data(const SectionRequest& request, ObjectRef<Se
   if (memory_->plan().fault(FaultSite::object_alloc)) return status::insufficient_resources;
   if (extends && memory_->plan().fault(FaultSite::file_write)) return status::disk_full;
   if (extends) node.bytes.resize(request.size);
-  std::shared_ptr<Segment> segment = find(SegmentKind::data, &node);
-  if (!segment) segment = std::make_shared<Segment>(*memory_, SegmentKind::data, 0, &node);
+  std::shared_ptr<NtSegment> segment = find(SegmentKind::data, &node);
+  if (!segment) segment = std::make_shared<NtSegment>(*memory_, SegmentKind::data, 0, &node);
   remember(segment);
   const std::uint64_t size = request.size != 0 ? request.size : node.bytes.size();
   section = ObjectRef<Section>(
@@ -107,22 +107,22 @@ NtStatus SectionFactory::create_data(const SectionRequest& request, ObjectRef<Se
   return status::success;
 }
 
-void SectionFactory::remember(const std::shared_ptr<Segment>& segment) {
+void SectionFactory::remember(const std::shared_ptr<NtSegment>& segment) {
   std::erase_if(segments_, [](const auto& weak) { return weak.expired(); });
   for (const auto& weak : segments_)
     if (weak.lock() == segment) return;
   segments_.push_back(segment);
 }
 
-std::shared_ptr<Segment> SectionFactory::find(SegmentKind kind, const FileNode* node) const {
+std::shared_ptr<NtSegment> SectionFactory::find(SegmentKind kind, const FileNode* node) const {
   for (const auto& weak : segments_)
     if (auto segment = weak.lock(); segment && segment->kind() == kind && segment->node() == node)
       return segment;
   return nullptr;
 }
 
-std::vector<std::shared_ptr<Segment>> SectionFactory::alive() const {
-  std::vector<std::shared_ptr<Segment>> result;
+std::vector<std::shared_ptr<NtSegment>> SectionFactory::alive() const {
+  std::vector<std::shared_ptr<NtSegment>> result;
   for (const auto& weak : segments_)
     if (auto segment = weak.lock()) result.push_back(std::move(segment));
   return result;

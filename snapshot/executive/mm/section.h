@@ -19,10 +19,10 @@ namespace doppel {
 class Section final : public Object {
  public:
   /// `file` keeps the segment's node alive; empty for a pagefile section.
-  Section(Counters& counters, std::shared_ptr<Segment> segment, std::uint64_t size,
+  Section(Counters& counters, std::shared_ptr<NtSegment> segment, std::uint64_t size,
           std::uint32_t protect, std::uint32_t attributes, ObjectRef<Object> file);
 
-  Segment& segment() const { return *segment_; }
+  NtSegment& segment() const { return *segment_; }
 
   /// Bytes: of an image its pages, of a file as many as the section was made for.
   std::uint64_t size() const { return size_; }
@@ -47,7 +47,7 @@ class Section final : public Object {
   ~Section() override;
 
   ObjectRef<Object> file_;  ///< goes last: the segment uses its node
-  std::shared_ptr<Segment> segment_;
+  std::shared_ptr<NtSegment> segment_;
   std::uint64_t size_;
   std::uint32_t protect_, attributes_;
 };
@@ -79,18 +79,18 @@ class SectionFactory {
   NtStatus create(const SectionRequest& request, ObjectRef<Section>& section);
 
   /// Segments alive, in the order of their creation; for the invariants.
-  std::vector<std::shared_ptr<Segment>> alive() const;
+  std::vector<std::shared_ptr<NtSegment>> alive() const;
 
  private:
   NtStatus create_pagefile(const SectionRequest& request, ObjectRef<Section>& section);
   NtStatus create_image(const SectionRequest& request, ObjectRef<Section>& section);
   NtStatus create_data(const SectionRequest& request, ObjectRef<Section>& section);
-  void remember(const std::shared_ptr<Segment>& segment);
-  std::shared_ptr<Segment> find(SegmentKind kind, const FileNode* node) const;
+  void remember(const std::shared_ptr<NtSegment>& segment);
+  std::shared_ptr<NtSegment> find(SegmentKind kind, const FileNode* node) const;
 
   PhysicalMemory* memory_;
   Counters* counters_;
-  std::vector<std::weak_ptr<Segment>> segments_;
+  std::vector<std::weak_ptr<NtSegment>> segments_;
 };
 
 }  // namespace doppel

@@ -52,7 +52,7 @@ NtStatus AddressSpace::map_data(const ObjectRef<Section>& section, MapRequest& r
   }
   if (memory_->plan().fault(FaultSite::vad_insert)) return status::no_memory;
 
-  Segment& segment = section->segment();
+  NtSegment& segment = section->segment();
   const std::uint64_t index = request.offset / kNtPageSize;
   const std::uint64_t committed = pages_of(request.commit_size);
   const std::uint64_t fresh = segment.uncommitted(index, committed);

@@ -10,17 +10,17 @@
 
 namespace doppel {
 
-Segment::~Segment() {
+NtSegment::~NtSegment() {
   for (const auto& [index, frame] : pages_) memory_->release(frame);
   memory_->uncharge(charge_);
 }
 
-Frame Segment::present(std::uint64_t index) const {
+Frame NtSegment::present(std::uint64_t index) const {
   const auto at = pages_.find(index);
   return at == pages_.end() ? kNoFrame : at->second;
 }
 
-Frame Segment::page(std::uint64_t index, NtStatus& cause) {
+Frame NtSegment::page(std::uint64_t index, NtStatus& cause) {
   if (kind_ == SegmentKind::data && index >= (size() + kNtPageSize - 1) / kNtPageSize) {
     cause = status::end_of_file;
     return kNoFrame;
@@ -54,7 +54,7 @@ Frame Segment::page(std::uint64_t index, NtStatus& cause) {
   return frame;
 }
 
-void Segment::written(std::uint64_t index) {
+void NtSegment::written(std::uint64_t index) {
   if (kind_ != SegmentKind::data) return;
   const std::uint64_t begin = index * kNtPageSize;
   if (begin >= node_->bytes.size()) return;
@@ -63,7 +63,7 @@ void Segment::written(std::uint64_t index) {
               node_->bytes.begin() + static_cast<std::ptrdiff_t>(begin));
 }
 
-void Segment::commit(std::uint64_t first, std::uint64_t count) {
+void NtSegment::commit(std::uint64_t first, std::uint64_t count) {
   charge_ += uncommitted(first, count);
   committed_.add(first, count);
 }

@@ -22,22 +22,22 @@ enum class SegmentKind : std::uint8_t { data, pagefile, image };
 
 /// Not thread-safe. Gives its pages and its commit back when it goes. `node` outlives it: sections
 /// hold the file object.
-class Segment {
+class NtSegment {
  public:
   /// `size` in bytes; of a data segment it is not used, the file's own size counts.
-  Segment(PhysicalMemory& memory, SegmentKind kind, std::uint64_t size, FileNode* node)
+  NtSegment(PhysicalMemory& memory, SegmentKind kind, std::uint64_t size, FileNode* node)
       : memory_(&memory), kind_(kind), size_(size), node_(node) {}
 
-  Segment(PhysicalMemory& memory, PeImage image, FileNode& node)
+  NtSegment(PhysicalMemory& memory, PeImage image, FileNode& node)
       : memory_(&memory),
         kind_(SegmentKind::image),
         size_(image.size),
         node_(&node),
         image_(std::move(image)) {}
 
-  Segment(const Segment&) = delete;
-  Segment& operator=(const Segment&) = delete;
-  ~Segment();
+  NtSegment(const NtSegment&) = delete;
+  NtSegment& operator=(const NtSegment&) = delete;
+  ~NtSegment();
 
   SegmentKind kind() const { return kind_; }
 
