@@ -62,7 +62,7 @@ Process* Executive::find_process(std::uint32_t id) const {
   return found == processes_.end() ? nullptr : found->second;
 }
 
-Thread* Executive::find_thread(std::uint32_t id) const {
+NtThread* Executive::find_thread(std::uint32_t id) const {
   const auto found = threads_.find(id);
   return found == threads_.end() ? nullptr : found->second;
 }

@@ -86,12 +86,12 @@ class Executive {
 
   /// Nothing for an id that no object has.
   Process* find_process(std::uint32_t id) const;
-  Thread* find_thread(std::uint32_t id) const;
+  NtThread* find_thread(std::uint32_t id) const;
 
   /// All that are still referenced, dead ones too, by id.
   const std::map<std::uint32_t, Process*>& processes() const { return processes_; }
 
-  const std::map<std::uint32_t, Thread*>& threads() const { return threads_; }
+  const std::map<std::uint32_t, NtThread*>& threads() const { return threads_; }
 
   /// A new process or thread id: a multiple of 4, never used before.
   std::uint32_t take_id();
@@ -114,7 +114,7 @@ class Executive {
 
  private:
   friend class Process;
-  friend class Thread;
+  friend class NtThread;
 
   ExecutiveOptions options_;
   FaultPlan faults_;
@@ -125,7 +125,7 @@ class Executive {
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<Stepper> stepper_;
   std::map<std::uint32_t, Process*> processes_;
-  std::map<std::uint32_t, Thread*> threads_;
+  std::map<std::uint32_t, NtThread*> threads_;
   std::uint32_t next_id_ = 8;
   std::uint64_t now_ = 0;
 };

@@ -78,10 +78,10 @@ std::string check_files(const Executive& executive, const Objects& objects) {
 }
 
 std::string check_threads(const Executive& executive,
-                          const std::vector<ObjectRef<Thread>>& waiters) {
+                          const std::vector<ObjectRef<NtThread>>& waiters) {
   for (const auto& [id, thread] : executive.threads()) {
     const bool listed = std::ranges::any_of(
-        waiters, [&](const ObjectRef<Thread>& waiter) { return waiter.get() == thread; });
+        waiters, [&](const ObjectRef<NtThread>& waiter) { return waiter.get() == thread; });
     if (listed != (thread->state == ThreadState::waiting)) return "I6: list of waiting threads";
     if (thread->state == ThreadState::waiting && thread->runnable())
       return "I6: a waiting thread may run";

@@ -44,7 +44,7 @@ class CrashPort final : public Object {
 
   struct Waiting {
     std::uint64_t sequence = 0;
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     ExceptionRecord record;
   };
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kRecordAt = 0x4F0, kFrameSize = 0x590;  ///< as KiUserExceptionDispatcher's
 
-bool call_dispatcher(Thread& thread, const ExceptionRecord& record) {
+bool call_dispatcher(NtThread& thread, const ExceptionRecord& record) {
   Process& process = *thread.process;
   if (process.exception_dispatcher == 0) return false;
   GuestRegisters& registers = thread.context.registers;
@@ -56,7 +56,7 @@ ExceptionRecord load_record(std::span<const std::byte, kExceptionRecordSize> byt
   return record;
 }
 
-void raise_exception(Executive& executive, Thread& thread, const ExceptionRecord& record,
+void raise_exception(Executive& executive, NtThread& thread, const ExceptionRecord& record,
                      bool first_chance) {
   executive.stepper().mix(record.code.value);
   if (first_chance && call_dispatcher(thread, record)) return;
@@ -73,7 +73,7 @@ void raise_exception(Executive& executive, Thread& thread, const ExceptionRecord
                          .record = record,
                          .context = thread.context});
   port->waiting.push_back(
-      {.sequence = sequence, .thread = ObjectRef<Thread>(&thread), .record = record});
+      {.sequence = sequence, .thread = ObjectRef<NtThread>(&thread), .record = record});
   ThreadWait wait;
   wait.kind = WaitKind::crash_port;
   wait.object = ObjectRef<Object>(port.get());
@@ -87,7 +87,7 @@ NtStatus reply_to_crash(Executive& executive, CrashPort& port, std::uint64_t seq
   const CrashPort::Waiting crashed = *found;
   port.waiting.erase(found);
   std::erase_if(port.queue, [&](const CrashMessage& m) { return m.sequence == sequence; });
-  Thread& thread = *crashed.thread;
+  NtThread& thread = *crashed.thread;
   if (thread.terminated()) return status::success;
   if (answer != status::dbg_exception_handled) {
     end_process(*thread.process, crashed.record.code);

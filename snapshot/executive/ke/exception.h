@@ -18,7 +18,7 @@ inline constexpr std::size_t kExceptionRecordSize = 152;
 /// context go on its stack (rcx: the record, rdx: the context) and it goes on in the dispatcher.
 /// Second chance, no dispatcher, or no room on the stack: it waits for the crash port; without
 /// one its process ends with the code as exit status.
-void raise_exception(Executive& executive, Thread& thread, const ExceptionRecord& record,
+void raise_exception(Executive& executive, NtThread& thread, const ExceptionRecord& record,
                      bool first_chance);
 
 /// Answers one message. DBG_EXCEPTION_HANDLED: the thread goes on (with `context` if given);

@@ -40,27 +40,27 @@ void Stepper::mix(std::uint64_t value) {
 bool Stepper::pick() {
   const bool preempted = executive_.faults().fault(FaultSite::sched_preempt);
   if (!preempted && left_ > 0 && current_ && current_->runnable()) return true;
-  std::vector<Thread*> ready;
+  std::vector<NtThread*> ready;
   for (const auto& [id, thread] : executive_.threads()) {
     if (thread->runnable()) ready.push_back(thread);
   }
   if (ready.empty()) return false;
   const Schedule& schedule = executive_.options().schedule;
   const std::uint32_t last = current_ ? current_->id : 0;
-  Thread* chosen = nullptr;
+  NtThread* chosen = nullptr;
   if (schedule.policy == SchedulePolicy::scripted && script_at_ < schedule.script.size()) {
     const std::uint32_t wanted = schedule.script[script_at_++];
-    const auto found = std::ranges::find(ready, wanted, &Thread::id);
+    const auto found = std::ranges::find(ready, wanted, &NtThread::id);
     if (found != ready.end()) chosen = *found;
   } else if (schedule.policy == SchedulePolicy::seeded) {
     chosen = ready[next_random(random_) % ready.size()];
   }
   if (chosen == nullptr) {
     const auto after =
-        std::ranges::find_if(ready, [&](const Thread* thread) { return thread->id > last; });
+        std::ranges::find_if(ready, [&](const NtThread* thread) { return thread->id > last; });
     chosen = after != ready.end() ? *after : ready.front();
   }
-  current_ = ObjectRef<Thread>(chosen);
+  current_ = ObjectRef<NtThread>(chosen);
   left_ = std::max<std::uint32_t>(1, schedule.quantum);
   if (schedule.policy == SchedulePolicy::seeded)
     left_ = 1 + static_cast<std::uint32_t>(next_random(random_) % left_);
@@ -76,8 +76,8 @@ bool Stepper::leap() {
   return true;
 }
 
-void Stepper::run_one(Thread& running) {
-  const ObjectRef<Thread> thread(&running);
+void Stepper::run_one(NtThread& running) {
+  const ObjectRef<NtThread> thread(&running);
   const ObjectRef<Process> process = thread->process;
   GuestRegisters& registers = thread->context.registers;
   process->started = true;
@@ -122,7 +122,7 @@ StepOutcome Stepper::step(std::uint64_t count) {
       executive_.advance(1);
       if (!waiters_.empty()) fire_timers(executive_);
     } else if (!leap()) {
-      const bool waits = std::ranges::any_of(waiters_, [](const ObjectRef<Thread>& thread) {
+      const bool waits = std::ranges::any_of(waiters_, [](const ObjectRef<NtThread>& thread) {
         return thread->wait.kind != WaitKind::crash_port;
       });
       return waits ? StepOutcome::deadlock : StepOutcome::idle;

@@ -55,14 +55,14 @@ class Stepper {
   void mix(std::uint64_t value);
 
   /// The threads that wait, first come first; for ke/wait.h.
-  std::vector<ObjectRef<Thread>>& waiters() { return waiters_; }
+  std::vector<ObjectRef<NtThread>>& waiters() { return waiters_; }
 
   /// The last instruction outside the processor's repertoire, by name, with its address; "" if
   /// none.
   const std::string& unknown_instruction() const { return unknown_instruction_; }
 
   /// The thread that runs now, or ran last; for NtYieldExecution. May be null.
-  Thread* current() const { return current_.get(); }
+  NtThread* current() const { return current_.get(); }
 
   void end_quantum() { left_ = 0; }
 
@@ -70,16 +70,16 @@ class Stepper {
 
  private:
   bool pick();
-  void run_one(Thread& thread);
+  void run_one(NtThread& thread);
   bool leap();
 
   Executive& executive_;
   Cpu cpu_;
-  ObjectRef<Thread> current_;
+  ObjectRef<NtThread> current_;
   std::uint32_t left_ = 0;
   std::size_t script_at_ = 0;
   std::uint64_t steps_ = 0, hash_ = 0, random_ = 0;
-  std::vector<ObjectRef<Thread>> waiters_;
+  std::vector<ObjectRef<NtThread>> waiters_;
   std::string unknown_instruction_;
 };
 

@@ -13,8 +13,8 @@ namespace {
 /// Over a copy, for a woken thread leaves the list.
 template <typename Function>
 void for_each_waiter(Executive& executive, Function function) {
-  const std::vector<ObjectRef<Thread>> waiters = executive.stepper().waiters();
-  for (const ObjectRef<Thread>& thread : waiters) {
+  const std::vector<ObjectRef<NtThread>> waiters = executive.stepper().waiters();
+  for (const ObjectRef<NtThread>& thread : waiters) {
     if (thread->state == ThreadState::waiting) function(*thread);
   }
 }
@@ -36,7 +36,7 @@ std::optional<NtStatus> try_wait(Object& object, const Object& waiter) {
       if (static_cast<Process&>(object).signalled) return status::success;
       return std::nullopt;
     case ObjectType::thread:
-      if (static_cast<Thread&>(object).terminated()) return status::success;
+      if (static_cast<NtThread&>(object).terminated()) return status::success;
       return std::nullopt;
     case ObjectType::event: {
       Event& event = static_cast<Event&>(object);
@@ -58,18 +58,18 @@ std::optional<NtStatus> try_wait(Object& object, const Object& waiter) {
   }
 }
 
-void begin_wait(Executive& executive, Thread& thread, ThreadWait wait) {
+void begin_wait(Executive& executive, NtThread& thread, ThreadWait wait) {
   thread.wait = std::move(wait);
   thread.state = ThreadState::waiting;
-  executive.stepper().waiters().push_back(ObjectRef<Thread>(&thread));
+  executive.stepper().waiters().push_back(ObjectRef<NtThread>(&thread));
 }
 
-void abandon_wait(Executive& executive, Thread& thread) {
+void abandon_wait(Executive& executive, NtThread& thread) {
   thread.wait = {};
-  std::erase(executive.stepper().waiters(), ObjectRef<Thread>(&thread));
+  std::erase(executive.stepper().waiters(), ObjectRef<NtThread>(&thread));
 }
 
-void end_wait(Executive& executive, Thread& thread, NtStatus result) {
+void end_wait(Executive& executive, NtThread& thread, NtStatus result) {
   thread.context.registers.general[kRax] = result.value;
   thread.state = ThreadState::ready;
   executive.stepper().mix(thread.id);
@@ -78,7 +78,7 @@ void end_wait(Executive& executive, Thread& thread, NtStatus result) {
 }
 
 void wake_waiters(Executive& executive, Object& object) {
-  for_each_waiter(executive, [&](Thread& thread) {
+  for_each_waiter(executive, [&](NtThread& thread) {
     if (thread.wait.kind != WaitKind::object || thread.wait.object.get() != &object) return;
     if (const std::optional<NtStatus> result = try_wait(object, thread))
       end_wait(executive, thread, *result);
@@ -86,7 +86,7 @@ void wake_waiters(Executive& executive, Object& object) {
 }
 
 void wake_lockers(Executive& executive, const FileNode& node) {
-  for_each_waiter(executive, [&](Thread& thread) {
+  for_each_waiter(executive, [&](NtThread& thread) {
     if (thread.wait.kind != WaitKind::file_lock) return;
     FileObject& file = static_cast<FileObject&>(*thread.wait.object);
     if (file.node.get() != &node) return;
@@ -99,7 +99,7 @@ void wake_lockers(Executive& executive, const FileNode& node) {
 }
 
 void fire_timers(Executive& executive) {
-  for_each_waiter(executive, [&](Thread& thread) {
+  for_each_waiter(executive, [&](NtThread& thread) {
     if (!thread.wait.deadline || *thread.wait.deadline > executive.now()) return;
     const bool delay = thread.wait.kind == WaitKind::delay;
     end_wait(executive, thread, delay ? status::success : status::timeout);
@@ -108,7 +108,7 @@ void fire_timers(Executive& executive) {
 
 std::optional<std::uint64_t> next_timer(Executive& executive) {
   std::optional<std::uint64_t> next;
-  for (const ObjectRef<Thread>& thread : executive.stepper().waiters()) {
+  for (const ObjectRef<NtThread>& thread : executive.stepper().waiters()) {
     if (thread->wait.deadline && (!next || *thread->wait.deadline < *next))
       next = thread->wait.deadline;
   }

@@ -19,11 +19,11 @@ namespace doppel {
 std::optional<NtStatus> try_wait(Object& object, const Object& waiter);
 
 /// Leaves `thread` waiting as `wait` says.
-void begin_wait(Executive& executive, Thread& thread, ThreadWait wait);
+void begin_wait(Executive& executive, NtThread& thread, ThreadWait wait);
 /// Ends the wait: rax gets `result` and the thread may run.
-void end_wait(Executive& executive, Thread& thread, NtStatus result);
+void end_wait(Executive& executive, NtThread& thread, NtStatus result);
 /// Forgets that `thread` waits, for a thread that dies.
-void abandon_wait(Executive& executive, Thread& thread);
+void abandon_wait(Executive& executive, NtThread& thread);
 
 /// `object` may satisfy somebody now.
 void wake_waiters(Executive& executive, Object& object);

@@ -82,7 +82,7 @@ class NewThread {
     if (object && !kept) unmake_thread(*object);
   }
 
-  ObjectRef<Thread> object;
+  ObjectRef<NtThread> object;
   bool kept = false;
 };
 

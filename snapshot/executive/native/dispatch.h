@@ -22,12 +22,12 @@ using ServiceArguments = std::array<std::uint64_t, kServiceArguments>;
 /// Serves one call of `thread`: INVALID_SYSTEM_SERVICE for a number that the profile does not have.
 /// A pointer that faults: ACCESS_VIOLATION, before the call has any effect. PENDING: the thread
 /// waits now, and its rax is set when it is woken.
-NtStatus dispatch(Executive& executive, Thread& thread, std::uint32_t service,
+NtStatus dispatch(Executive& executive, NtThread& thread, std::uint32_t service,
                   const ServiceArguments& arguments);
 
 /// What the SYSCALL instruction does, when the processor has retired it: arguments from registers
 /// and stack, dispatch(), rax.
-void system_service(Executive& executive, Thread& thread);
+void system_service(Executive& executive, NtThread& thread);
 
 /// Such as "NtCreateFile"; "" for a number that does not exist.
 std::string_view service_name(std::uint32_t service);

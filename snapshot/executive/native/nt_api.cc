@@ -38,7 +38,7 @@ AccessMask NtApi::denied_rights(const Object& object) const {
   if (object.type() == ObjectType::process)
     return denied_process_rights(mine, static_cast<const Process&>(object).protection);
   if (object.type() == ObjectType::thread)
-    return denied_thread_rights(mine, static_cast<const Thread&>(object).process->protection);
+    return denied_thread_rights(mine, static_cast<const NtThread&>(object).process->protection);
   return 0;
 }
 

@@ -30,7 +30,7 @@ namespace doppel {
 /// Who calls. `thread` is null for a host actor; kernel mode skips access checks and protection.
 struct Caller {
   Process* process = nullptr;
-  Thread* thread = nullptr;
+  NtThread* thread = nullptr;
   CallerMode mode = CallerMode::user;
 };
 

@@ -28,7 +28,7 @@ class TargetAccess final : public DuplicateAccess {
                                    static_cast<const Process&>(object).protection);
     if (object.type() == ObjectType::thread)
       return denied_thread_rights(target_.protection,
-                                  static_cast<const Thread&>(object).process->protection);
+                                  static_cast<const NtThread&>(object).process->protection);
     return 0;
   }
 

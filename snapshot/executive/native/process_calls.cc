@@ -42,7 +42,7 @@ VmCounters counters_of(const Process& process) {
 
 KernelUserTimes times_of(const Process& process) {
   KernelUserTimes times{.create = process.create_time, .exit = process.exit_time};
-  for (const ObjectRef<Thread>& thread : process.threads) times.user += thread->instructions;
+  for (const ObjectRef<NtThread>& thread : process.threads) times.user += thread->instructions;
   return times;
 }
 
@@ -78,7 +78,7 @@ NtStatus NtApi::open_process(HandleValue& handle, AccessMask desired,
     if (!valid.succeeded()) return valid;
     Process* process = nullptr;
     if (id->thread != 0) {
-      Thread* thread = executive_.find_thread(static_cast<std::uint32_t>(id->thread));
+      NtThread* thread = executive_.find_thread(static_cast<std::uint32_t>(id->thread));
       if (thread != nullptr) process = thread->process.get();
       if (process != nullptr && id->process != 0 && process->id != id->process) process = nullptr;
     } else {
@@ -93,8 +93,8 @@ NtStatus NtApi::terminate_process(HandleValue handle, NtStatus exit_status) {
   return told("NtTerminateProcess", [&]() -> NtStatus {
     ObjectRef<Process> process(caller_.process);
     if (handle == 0) {
-      const std::vector<ObjectRef<Thread>> threads = process->threads;
-      for (const ObjectRef<Thread>& thread : threads) {
+      const std::vector<ObjectRef<NtThread>> threads = process->threads;
+      for (const ObjectRef<NtThread>& thread : threads) {
         if (thread.get() != caller_.thread) end_thread(*thread, exit_status);
       }
       return status::success;
@@ -114,7 +114,7 @@ NtStatus NtApi::suspend_process(HandleValue handle) {
     const NtStatus referenced = reference(handle, ObjectType::process, pa::suspend_resume, process);
     if (!referenced.succeeded()) return referenced;
     if (process->exiting) return status::process_is_terminating;
-    for (const ObjectRef<Thread>& thread : process->threads) {
+    for (const ObjectRef<NtThread>& thread : process->threads) {
       // A thread that cannot be suspended once more, or dies now, does not spoil the others.
       const bool dies = executive_.faults().fault(FaultSite::thread_suspend);
       if (!dies && thread->suspend_count < kMaximumSuspendCount) ++thread->suspend_count;
@@ -129,7 +129,7 @@ NtStatus NtApi::resume_process(HandleValue handle) {
     const NtStatus referenced = reference(handle, ObjectType::process, pa::suspend_resume, process);
     if (!referenced.succeeded()) return referenced;
     if (process->exiting) return status::process_is_terminating;
-    for (const ObjectRef<Thread>& thread : process->threads) {
+    for (const ObjectRef<NtThread>& thread : process->threads) {
       if (thread->suspend_count > 0) --thread->suspend_count;
     }
     return status::success;

@@ -43,7 +43,7 @@ NtStatus NtApi::create_thread(HandleValue& handle, AccessMask desired,
     const NtStatus referenced =
         reference(process_handle, ObjectType::process, process_access::create_thread, process);
     if (!referenced.succeeded()) return referenced;
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     const NtStatus made = make_thread(*process,
                                       {.context = *context,
                                        .initial_teb = initial_teb,
@@ -100,7 +100,7 @@ NtStatus NtApi::create_thread_ex(HandleValue& handle, AccessMask desired,
     specification.context.registers.rip = start;
     specification.context.registers.general[kRcx] = argument;
     specification.context.registers.general[kRsp] = specification.initial_teb.stack_base - 0x28;
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     const NtStatus made = make_thread(*process, specification, thread);
     if (!made.succeeded()) {
       drop_stack();
@@ -123,7 +123,7 @@ NtStatus NtApi::open_thread(HandleValue& handle, AccessMask desired, const Objec
     if (object.name) return status::invalid_parameter_mix;
     const NtStatus valid = check_attributes(ObjectType::thread, object);
     if (!valid.succeeded()) return valid;
-    Thread* thread = executive_.find_thread(static_cast<std::uint32_t>(id.thread));
+    NtThread* thread = executive_.find_thread(static_cast<std::uint32_t>(id.thread));
     if (thread == nullptr || (id.process != 0 && thread->process->id != id.process))
       return status::invalid_cid;
     return open_object(ObjectRef<Object>(thread), desired, object.attributes, handle);
@@ -132,7 +132,7 @@ NtStatus NtApi::open_thread(HandleValue& handle, AccessMask desired, const Objec
 
 NtStatus NtApi::terminate_thread(HandleValue handle, NtStatus exit_status) {
   return told("NtTerminateThread", [&]() -> NtStatus {
-    ObjectRef<Thread> thread(caller_.thread);
+    ObjectRef<NtThread> thread(caller_.thread);
     if (handle == 0) {
       if (caller_.thread == nullptr) return status::invalid_handle;
       if (caller_.process->threads.size() == 1) return status::cant_terminate_self;
@@ -147,7 +147,7 @@ NtStatus NtApi::terminate_thread(HandleValue handle, NtStatus exit_status) {
 
 NtStatus NtApi::suspend_thread(HandleValue handle, std::uint32_t& previous) {
   return told("NtSuspendThread", [&]() -> NtStatus {
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     const NtStatus referenced = reference(handle, ObjectType::thread, ta::suspend_resume, thread);
     if (!referenced.succeeded()) return referenced;
     if (thread->terminated() || executive_.faults().fault(FaultSite::thread_suspend))
@@ -160,7 +160,7 @@ NtStatus NtApi::suspend_thread(HandleValue handle, std::uint32_t& previous) {
 
 NtStatus NtApi::resume_thread(HandleValue handle, std::uint32_t& previous) {
   return told("NtResumeThread", [&]() -> NtStatus {
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     AccessMask granted = 0;
     // A protected thread gives RESUME where it refuses the wider right.
     NtStatus referenced = reference(handle, ObjectType::thread, 0, thread, &granted);
@@ -175,7 +175,7 @@ NtStatus NtApi::resume_thread(HandleValue handle, std::uint32_t& previous) {
 
 NtStatus NtApi::get_context_thread(HandleValue handle, NtContext& context) {
   return told("NtGetContextThread", [&]() -> NtStatus {
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     const NtStatus referenced = reference(handle, ObjectType::thread, ta::get_context, thread);
     if (!referenced.succeeded()) return referenced;
     if (thread->terminated()) return status::unsuccessful;
@@ -187,7 +187,7 @@ NtStatus NtApi::get_context_thread(HandleValue handle, NtContext& context) {
 NtStatus NtApi::set_context_thread(HandleValue handle,
                                    std::span<const std::byte, kContextSize> context) {
   return told("NtSetContextThread", [&]() -> NtStatus {
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     const NtStatus referenced = reference(handle, ObjectType::thread, ta::set_context, thread);
     if (!referenced.succeeded()) return referenced;
     if (thread->terminated()) return status::unsuccessful;
@@ -207,13 +207,13 @@ NtStatus NtApi::get_next_thread(HandleValue process_handle, HandleValue thread_h
     if (!referenced.succeeded()) return referenced;
     std::uint32_t after = 0;
     if (thread_handle != 0) {
-      ObjectRef<Thread> thread;
+      ObjectRef<NtThread> thread;
       const NtStatus found = reference(thread_handle, ObjectType::thread, 0, thread);
       if (!found.succeeded()) return found;
       if (thread->process.get() != process.get()) return status::invalid_parameter;
       after = thread->id;
     }
-    for (const ObjectRef<Thread>& thread : process->threads) {
+    for (const ObjectRef<NtThread>& thread : process->threads) {
       if (thread->id <= after) continue;
       const NtStatus opened =
           open_object(ObjectRef<Object>(thread.get()), desired, attributes, next);
@@ -243,7 +243,7 @@ NtStatus NtApi::do_query_thread(HandleValue handle, std::uint32_t information_cl
       return status::invalid_info_class;
   }
   if (wanted != 0 && to.size() != wanted) return status::info_length_mismatch;
-  ObjectRef<Thread> thread;
+  ObjectRef<NtThread> thread;
   const AccessMask right =
       information_class == start_address ? ta::query_information : ta::query_limited;
   const NtStatus referenced = reference(handle, ObjectType::thread, right, thread);
@@ -276,7 +276,7 @@ NtStatus NtApi::set_information_thread(HandleValue handle, std::uint32_t informa
   return told("NtSetInformationThread", [&]() -> NtStatus {
     if (information_class != name_information) return status::invalid_info_class;
     if (from.size() % 2 != 0 || from.size() > 0xFFFE) return status::info_length_mismatch;
-    ObjectRef<Thread> thread;
+    ObjectRef<NtThread> thread;
     const NtStatus referenced = reference(handle, ObjectType::thread, ta::set_limited, thread);
     if (!referenced.succeeded()) return referenced;
     std::u16string wide(from.size() / 2, u'\0');

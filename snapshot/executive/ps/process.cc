@@ -22,7 +22,7 @@ Process::~Process() {
   executive.processes_.erase(id);
 }
 
-Thread::Thread(std::uint32_t thread_id, ObjectRef<Process> owner, Counters& counters)
+NtThread::NtThread(std::uint32_t thread_id, ObjectRef<Process> owner, Counters& counters)
     : Object(ObjectType::thread, counters),
       id(thread_id),
       process(std::move(owner)),
@@ -30,7 +30,7 @@ Thread::Thread(std::uint32_t thread_id, ObjectRef<Process> owner, Counters& coun
   process->executive.threads_.emplace(id, this);
 }
 
-Thread::~Thread() {
+NtThread::~NtThread() {
   process->executive.threads_.erase(id);
 }
 

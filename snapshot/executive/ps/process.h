@@ -50,7 +50,7 @@ class Process final : public Object {
   AccessMask self_access = 0;     ///< of the pseudo handle -1
   std::uint64_t exception_dispatcher = 0;
   ObjectRef<CrashPort> crash_port;
-  std::vector<ObjectRef<Thread>> threads;  ///< alive, in the order of creation
+  std::vector<ObjectRef<NtThread>> threads;  ///< alive, in the order of creation
 
  private:
   ~Process() override;

@@ -94,14 +94,14 @@ NtStatus make_process(Executive& executive, const ProcessSpecification& specific
 }
 
 NtStatus make_thread(Process& process, const ThreadSpecification& specification,
-                     ObjectRef<Thread>& made) {
+                     ObjectRef<NtThread>& made) {
   Executive& executive = process.executive;
   const bool barren = process.threadless_clone && executive.options().profile == NtProfile::nt63;
   if (process.exiting || barren) return status::process_is_terminating;
   if (executive.faults().fault(FaultSite::object_alloc)) return status::insufficient_resources;
   if (executive.faults().fault(FaultSite::cid_alloc)) return status::insufficient_resources;
-  const ObjectRef<Thread> thread(
-      new Thread(executive.take_id(), ObjectRef<Process>(&process), executive.counters()));
+  const ObjectRef<NtThread> thread(
+      new NtThread(executive.take_id(), ObjectRef<Process>(&process), executive.counters()));
   const ClientId id{process.id, thread->id};
   if (specification.existing_teb == 0) {
     const NtStatus placed =
@@ -128,8 +128,8 @@ NtStatus make_thread(Process& process, const ThreadSpecification& specification,
   return status::success;
 }
 
-void unmake_thread(Thread& unwanted) {
-  const ObjectRef<Thread> thread(&unwanted);
+void unmake_thread(NtThread& unwanted) {
+  const ObjectRef<NtThread> thread(&unwanted);
   Process& process = *thread->process;
   if (process.space) free_teb(*process.space, thread->teb);
   std::erase(process.threads, thread);

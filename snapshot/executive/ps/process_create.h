@@ -47,9 +47,9 @@ struct ThreadSpecification {
 /// A thread of `process`, ready or suspended. COMMITMENT_LIMIT, NO_MEMORY, INSUFFICIENT_RESOURCES,
 /// PROCESS_IS_TERMINATING (exiting, or a clone under Nt63 that may never have threads).
 NtStatus make_thread(Process& process, const ThreadSpecification& specification,
-                     ObjectRef<Thread>& thread);
+                     ObjectRef<NtThread>& thread);
 /// Takes back what make_thread() made, when no handle could be given: as if it had never been.
-void unmake_thread(Thread& thread);
+void unmake_thread(NtThread& thread);
 
 /// Reserves a stack, commits its upper `commit` bytes (whole pages, one at least) with a guard page
 /// below. NO_MEMORY, COMMITMENT_LIMIT; nothing is left on failure.

@@ -14,7 +14,7 @@ namespace doppel {
 namespace {
 
 /// Whatever crash port `thread` waits at forgets it.
-void leave_crash_port(Thread& thread) {
+void leave_crash_port(NtThread& thread) {
   if (thread.wait.kind != WaitKind::crash_port) return;
   CrashPort& port = static_cast<CrashPort&>(*thread.wait.object);
   std::erase_if(port.waiting, [&](const auto& entry) { return entry.thread.get() == &thread; });
@@ -41,9 +41,9 @@ void run_down(Process& process, NtStatus exit_status) {
 
 }  // namespace
 
-void end_thread(Thread& dying, NtStatus exit_status) {
+void end_thread(NtThread& dying, NtStatus exit_status) {
   if (dying.terminated()) return;
-  const ObjectRef<Thread> thread(&dying);
+  const ObjectRef<NtThread> thread(&dying);
   const ObjectRef<Process> process = thread->process;
   Executive& executive = process->executive;
   thread->exit_status = exit_status;
@@ -62,7 +62,7 @@ void end_thread(Thread& dying, NtStatus exit_status) {
   wake_waiters(executive, *thread);
 }
 
-void end_process(Process& dying, NtStatus exit_status, Thread* last) {
+void end_process(Process& dying, NtStatus exit_status, NtThread* last) {
   const ObjectRef<Process> process(&dying);
   if (process->signalled) return;
   process->exiting = true;
@@ -73,8 +73,8 @@ void end_process(Process& dying, NtStatus exit_status, Thread* last) {
     signal_exit(*process, exit_status);
     return;
   }
-  const std::vector<ObjectRef<Thread>> threads = process->threads;
-  for (const ObjectRef<Thread>& thread : threads) {
+  const std::vector<ObjectRef<NtThread>> threads = process->threads;
+  for (const ObjectRef<NtThread>& thread : threads) {
     if (thread.get() != last) end_thread(*thread, exit_status);
   }
   if (last != nullptr) end_thread(*last, exit_status);

@@ -10,10 +10,10 @@
 namespace doppel {
 
 /// Ends one thread; the last one ends its process. `thread` may be gone afterwards.
-void end_thread(Thread& thread, NtStatus exit_status);
+void end_thread(NtThread& thread, NtStatus exit_status);
 /// Ends all threads, `last` after the others, or a process that has none: its handles are closed
 /// and it is signalled, but its address space stays for who holds it.
-void end_process(Process& process, NtStatus exit_status, Thread* last = nullptr);
+void end_process(Process& process, NtStatus exit_status, NtThread* last = nullptr);
 
 }  // namespace doppel
 

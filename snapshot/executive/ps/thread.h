@@ -34,9 +34,9 @@ struct ThreadWait {
 
 inline constexpr std::uint32_t kMaximumSuspendCount = 127;
 
-class Thread final : public Object {
+class NtThread final : public Object {
  public:
-  Thread(std::uint32_t thread_id, ObjectRef<Process> owner, Counters& counters);
+  NtThread(std::uint32_t thread_id, ObjectRef<Process> owner, Counters& counters);
 
   /// Neither suspended nor waiting nor dead.
   bool runnable() const {
@@ -60,7 +60,7 @@ class Thread final : public Object {
   std::string name;
 
  private:
-  ~Thread() override;
+  ~NtThread() override;
 };
 
 }  // namespace doppel
