@@ -74,6 +74,7 @@ std::uint32_t Executive::take_id() {
 }
 
 void Executive::trace(const TraceEvent& event) {
+  ++traced_;
   stepper_->mix(event.process);
   stepper_->mix(event.status.value);
   for (const char c : event.call) stepper_->mix(static_cast<unsigned char>(c));

@@ -108,6 +108,9 @@ class Executive {
   /// For NtApi and dispatch: tells on_call and the trace hash.
   void trace(const TraceEvent& event);
 
+  /// Events told so far.
+  std::uint64_t traced() const { return traced_; }
+
   /// Names the first of I1 to I8 that does not hold; "" when all do. I7 is about counters() when
   /// everything is closed, and its callers' to check.
   std::string broken_invariant() const;
@@ -128,6 +131,7 @@ class Executive {
   std::map<std::uint32_t, NtThread*> threads_;
   std::uint32_t next_id_ = 8;
   std::uint64_t now_ = 0;
+  std::uint64_t traced_ = 0;
 };
 
 }  // namespace doppel

@@ -34,6 +34,7 @@ enum ntx_service {
   kServiceRaiseException = 0x016,
   kServiceYieldExecution = 0x017,
   kServiceDelayExecution = 0x018,
+  kServiceSetInformationThread = 0x019,
   /* memory */
   kServiceAllocateVirtualMemory = 0x040,
   kServiceFreeVirtualMemory = 0x041,
