@@ -91,6 +91,21 @@ const CopyRecord* CloneMemory::copy_at(Address address, std::uint64_t* until) co
   return nullptr;
 }
 
+/// How much of what was just read from the clone is still in it, without a gap from the start. Huge
+/// pages can leave it (see survey_part()), and then the target writes to the very page that was
+/// read: it leaves before that, so what is still there was read whole.
+std::uint64_t CloneMemory::still_held(AddressRange read) const {
+  const std::uint64_t begin = read.begin.value & ~(kPage - 1);
+  const std::uint64_t end = (read.end() + kPage - 1) & ~(kPage - 1);
+  const auto runs = scan_pagemap(capture_->sys, pagemap_fd(Source::clone), between(begin, end));
+  std::uint64_t held = begin;
+  for (const PageRun& run : runs.value_or(std::vector<PageRun>{})) {
+    if (run.range.begin.value != held || run.kind != PageRun::Kind::present) break;
+    held = run.range.end();
+  }
+  return held > read.begin.value ? std::min(held - read.begin.value, read.size) : 0;
+}
+
 Result<std::size_t> CloneMemory::read(Address from, std::span<std::byte> to) const {
   std::size_t filled = 0;
   while (filled < to.size()) {
@@ -119,7 +134,12 @@ Result<std::size_t> CloneMemory::read(Address from, std::span<std::byte> to) con
         return fail_errno(static_cast<int>(-got), "read memory");
       break;
     }
-    filled += static_cast<std::size_t>(got);
+    std::uint64_t good = static_cast<std::uint64_t>(got);
+    if (part->region.traits.huge_tlb && part->source == Source::clone) {
+      good = still_held({at, good});
+    }
+    filled += good;
+    if (good < static_cast<std::uint64_t>(got)) break;
   }
   if (filled == 0 && !to.empty()) return fail(Errc::unmapped, "read memory");
   return filled;

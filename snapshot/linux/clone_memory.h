@@ -59,6 +59,7 @@ class CloneMemory : public Memory {
   const Part* part_of(Address address) const;
   int memory_fd(Source source) const;
   int pagemap_fd(Source source) const;
+  std::uint64_t still_held(AddressRange read) const;
   const CopyRecord* copy_at(Address address, std::uint64_t* until) const;
   Result<> survey_part(const Part& part, AddressRange within, std::vector<Extent>& extents) const;
   Result<> survey_shared(const Part& part, AddressRange within, std::vector<Extent>& extents) const;

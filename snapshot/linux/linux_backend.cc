@@ -28,17 +28,6 @@ namespace {
 constexpr int kMostAttempts = 10;
 constexpr std::size_t kStackBytes = 64 << 10;
 
-bool lacks_in_clone(const Region& region) {
-  return region.traits.dont_fork;
-}
-
-/// Whether a region is to be read in the stop.
-bool wanted_in_stop(const Region& region, const CaptureRequest& request) {
-  if (request.shared != SharedMemory::copy) return false;
-  if (region.backing == Backing::device || region.traits.io || region.traits.secret) return false;
-  return region.sharing == Sharing::shared || lacks_in_clone(region);
-}
-
 SnapshotOrders make_orders(const Preflight& facts, const std::vector<AuxEntry>& auxv, bool clone) {
   SnapshotOrders orders;
   orders.settings.options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC;
@@ -53,7 +42,8 @@ SnapshotOrders make_orders(const Preflight& facts, const std::vector<AuxEntry>& 
   orders.vdso = {find_aux(auxv, AT_SYSINFO_EHDR).value_or(0)};
   orders.clone = clone;
   orders.read_maps =
-      clone && std::any_of(facts.regions.begin(), facts.regions.end(), lacks_in_clone);
+      clone && std::any_of(facts.regions.begin(), facts.regions.end(),
+                           [](const Region& region) { return region.traits.dont_fork; });
   orders.stack_bytes = clone ? 0 : kStackBytes;
   return orders;
 }
@@ -113,10 +103,7 @@ Result<Snapshot> LinuxBackend::capture_once(const CaptureRequest& request, int a
   for (const Verbatim& each : image.verbatim) {
     if (each.name == "auxv") auxv = parse_auxv(each.bytes);
   }
-  std::vector<AddressRange> copies;
-  for (const Region& region : facts.regions) {
-    if (wanted_in_stop(region, request)) copies.push_back(region.range);
-  }
+  const std::vector<AddressRange> copies = ranges_read_in_stop(facts, request.shared);
   SnapshotOrders orders = make_orders(facts, auxv, plan.engine == Engine::clone);
   CaptureArena arena = DOPPEL_TRY(CaptureArena::create(make_room(facts, orders, copies, attempt)));
   arena.populate(static_cast<std::size_t>(std::max<std::int64_t>(facts.status.threads, 1)));

@@ -32,16 +32,35 @@ std::string milliseconds(std::uint64_t us) {
 
 }  // namespace
 
+std::vector<AddressRange> ranges_read_in_stop(const Preflight& facts, SharedMemory shared) {
+  const Gate* pool = facts.find(GateId::huge_page_pool);
+  const bool huge_pages = pool != nullptr && pool->severity == Severity::note;
+  std::vector<AddressRange> ranges;
+  for (const Region& region : facts.regions) {
+    if (is_kernels_own(region) || region.backing == Backing::device || region.traits.io ||
+        region.traits.secret) {
+      continue;
+    }
+    const bool elsewhere = region.sharing == Sharing::shared || region.traits.dont_fork;
+    const bool leaves = !elsewhere && region.traits.huge_tlb && region.access.write;
+    if ((elsewhere && shared == SharedMemory::copy) || (leaves && huge_pages)) {
+      ranges.push_back(region.range);
+    }
+  }
+  return ranges;
+}
+
 StopWork count_work(const Preflight& facts, SharedMemory shared) {
   StopWork work;
+  const std::vector<AddressRange> read = ranges_read_in_stop(facts, shared);
+  auto next_read = read.begin();  // both are in the order of addresses
   bool dont_fork = false;
   for (std::size_t i = 0; i < facts.regions.size(); ++i) {
     const Region& region = facts.regions[i];
     if (is_kernels_own(region)) continue;
-    const bool readable = region.backing != Backing::device && !region.traits.secret;
-    if (shared == SharedMemory::copy && readable &&
-        (region.sharing == Sharing::shared || region.traits.dont_fork)) {
+    if (next_read != read.end() && *next_read == region.range) {
       work.copied_bytes += region.resident;
+      ++next_read;
     }
     if (region.traits.dont_fork) {
       dont_fork = true;

@@ -26,11 +26,15 @@ struct StopWork {
   std::uint64_t hugetlb_pages = 0;  ///< private pages of hugetlbfs
   std::uint64_t swap_entries = 0;
   std::uint64_t pinned_bytes = 0;  ///< copied byte for byte
-  std::uint64_t copied_bytes = 0;  ///< shared and unforked memory read in the stop
+  std::uint64_t copied_bytes = 0;  ///< of ranges_read_in_stop()
   std::uint64_t maps_lines = 0;    ///< of /proc/PID/maps, when it is read in the stop
   std::uint64_t sleeping_threads = 0;
   std::uint64_t running_threads = 0;
 };
+
+/// Which memory is copied in the stop: shared and unforked memory with SharedMemory::copy, and huge
+/// pages that a clone would lose (mm/hugetlb.c, hugetlb_wp) when they are few.
+std::vector<AddressRange> ranges_read_in_stop(const Preflight& facts, SharedMemory shared);
 
 StopWork count_work(const Preflight& facts, SharedMemory shared);
 

@@ -274,6 +274,8 @@ void check_memory(Sys& sys, const ProcDir& process, const Cgroups& cgroups,
 void check_huge_pages(Sys& sys, const std::vector<Region>& regions,
                       const std::vector<MappingDetail>& details, Gates& gates) {
   std::map<std::uint64_t, std::uint64_t> needed;  // page size to bytes
+  std::uint64_t total = 0;
+  bool whole = true;
   for (std::size_t i = 0; i < regions.size() && i < details.size(); ++i) {
     const Region& region = regions[i];
     if (!region.traits.huge_tlb || region.sharing == Sharing::shared || region.traits.dont_fork ||
@@ -281,6 +283,8 @@ void check_huge_pages(Sys& sys, const std::vector<Region>& regions,
       continue;
     }
     needed[details[i].page_size] += details[i].hugetlb;
+    total += details[i].hugetlb;
+    whole &= details[i].hugetlb == region.range.size;
   }
   for (const auto& [size, bytes] : needed) {
     if (bytes == 0) continue;
@@ -293,14 +297,17 @@ void check_huge_pages(Sys& sys, const std::vector<Region>& regions,
     if (free >= pages) continue;
     // mm/hugetlb.c hugetlb_wp(): with the pool empty, the owner's next write takes the page away
     // from the clone.
-    gates.push_back({.id = GateId::huge_page_pool,
-                     .severity = Severity::loses,
-                     .what = "huge pages may be missing",
-                     .why = std::to_string(pages) + " private pages of " + bytes_text(size) + ", " +
-                            std::to_string(free) +
-                            " free in the pool: what the target writes meanwhile leaves the clone",
-                     .remedy = "let the pool grow: echo " + std::to_string(pages) + " > " + pool +
-                               "nr_overcommit_hugepages"});
+    // Reading a huge page that is not there would take one from the pool for the target.
+    const bool copied = whole && total <= kMostHugeBytesCopied;
+    gates.push_back(
+        {.id = GateId::huge_page_pool,
+         .severity = copied ? Severity::note : Severity::loses,
+         .what = copied ? "huge pages are read in the stop" : "huge pages may be missing",
+         .why = std::to_string(pages) + " private pages of " + bytes_text(size) + ", " +
+                std::to_string(free) +
+                " free in the pool: what the target writes meanwhile leaves the clone",
+         .remedy = "let the pool grow: echo " + std::to_string(pages) + " > " + pool +
+                   "nr_overcommit_hugepages"});
   }
 }
 

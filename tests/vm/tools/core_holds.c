@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Looks into a plain ELF core with a reader that shares no line with doppel:
-//   core_holds CORE words ADDRESS SIZE GENERATION   every word of the range is in the file and is
-//   what the victim wrote core_holds CORE covered ADDRESS SIZE            how many bytes of the
-//   range the file holds, a number core_holds CORE loads                           "LOADS E_PHNUM":
-//   number of PT_LOADs, and the header's own count core_holds CORE notes text of the notes whose
-//   owner is DOPPEL
+//
+//   core_holds CORE words ADDRESS SIZE GENERATION
+//       every word of the range is in the file and is what the victim wrote
+//   core_holds CORE words-or-zeros ADDRESS SIZE GENERATION
+//       the same, but a word may be zero; prints how many bytes are
+//   core_holds CORE covered ADDRESS SIZE
+//       prints how many bytes of the range the file holds
+//   core_holds CORE loads
+//       prints the number of PT_LOADs, and the header's own count
+//   core_holds CORE notes
+//       prints the text of the notes whose owner is DOPPEL
+//
 // Exit 0, or 1 with what is wrong.
 
 #include <elf.h>
@@ -24,6 +31,8 @@ static const char* file;
 static uint64_t file_size;
 static const Elf64_Phdr* headers;
 static uint64_t header_count;
+static int zeros_allowed;
+static uint64_t zero_bytes;
 
 static int wrong(const char* what, uint64_t where) {
   printf("%s at 0x%lx\n", what, where);
@@ -62,6 +71,8 @@ static int check_words(const Elf64_Phdr* load, uint64_t address, uint64_t size,
   const uint64_t* words = at(load->p_offset + (address - load->p_vaddr), size);
   for (uint64_t i = 0; i < size / sizeof *words; i++) {
     uint64_t where = address + i * sizeof *words;
+    if (words[i] == 0) zero_bytes += sizeof *words;
+    if (words[i] == 0 && zeros_allowed) continue;
     if (words[i] != pattern_word(where, generation))
       return wrong(words[i] == 0 ? "a zero" : "another word", where);
   }
@@ -109,12 +120,21 @@ static void print_notes(void) {
 }
 
 int main(int argc, char** argv) {
-  if (argc < 3) return wrong("usage: core_holds CORE words|covered|loads|notes ...", 0);
+  if (argc < 3)
+    return wrong("usage: core_holds CORE words|words-or-zeros|covered|loads|notes ...", 0);
   open_core(argv[1]);
   uint64_t covered = 0;
   if (strcmp(argv[2], "words") == 0 && argc == 6) {
     uint64_t generation = strtoull(argv[5], NULL, 0);
     return walk(strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0), &generation, &covered);
+  }
+  if (strcmp(argv[2], "words-or-zeros") == 0 && argc == 6) {
+    uint64_t generation = strtoull(argv[5], NULL, 0);
+    zeros_allowed = 1;
+    if (walk(strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0), &generation, &covered) != 0)
+      return 1;
+    printf("%lu\n", zero_bytes);
+    return 0;
   }
   if (strcmp(argv[2], "covered") == 0 && argc == 5) {
     if (walk(strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0), NULL, &covered) != 0) return 1;
@@ -131,5 +151,5 @@ int main(int argc, char** argv) {
     print_notes();
     return 0;
   }
-  return wrong("usage: core_holds CORE words|covered|loads|notes ...", 0);
+  return wrong("usage: core_holds CORE words|words-or-zeros|covered|loads|notes ...", 0);
 }

@@ -92,6 +92,23 @@ TEST(CountWork, HugetlbSwapAndPins) {
   EXPECT_EQ(work.pinned_bytes, 12345u);
 }
 
+TEST(CountWork, HugePagesThatACloneWouldLoseAreRead) {
+  Region huge = region(8 * kMiB, 0);
+  huge.traits.huge_tlb = true;
+  Region shared = huge;
+  shared.range.begin.value += 1ull << 32;
+  shared.sharing = Sharing::shared;
+  Preflight facts = facts_of({region(kMiB, kMiB), huge, shared});
+  facts.regions[0].range.begin.value -= 0x1000;
+  EXPECT_TRUE(ranges_read_in_stop(facts, SharedMemory::live).empty());
+  facts.gates.push_back({.id = GateId::huge_page_pool, .severity = Severity::loses});
+  EXPECT_TRUE(ranges_read_in_stop(facts, SharedMemory::live).empty());
+  facts.gates.back().severity = Severity::note;
+  EXPECT_EQ(ranges_read_in_stop(facts, SharedMemory::live), std::vector{huge.range});
+  EXPECT_EQ(count_work(facts, SharedMemory::live).copied_bytes, 8 * kMiB);
+  EXPECT_EQ(count_work(facts, SharedMemory::copy).copied_bytes, 16 * kMiB);
+}
+
 TEST(CountWork, NumbersThatContradictEachOtherDoNotWrap) {
   // The counts are read while the process runs: anonymous may exceed resident for a moment.
   const StopWork work = work_of({region(4096, 10 * kMiB, 20 * kMiB)});

@@ -275,9 +275,9 @@ TEST_F(ResourceCheck, HugePagesAgainstThePool) {
   put(pool + "resv_hugepages", "2\n");
   put(pool + "nr_overcommit_hugepages", "0\n");
   put(pool + "surplus_hugepages", "0\n");
-  Region huge = region(16 * kMiB, 8 * kMiB);
+  Region huge = region(8 * kMiB, 8 * kMiB);
   huge.traits.huge_tlb = true;
-  const std::vector<MappingDetail> details{{.page_size = 2 * kMiB, .hugetlb = 8 * kMiB}};
+  std::vector<MappingDetail> details{{.page_size = 2 * kMiB, .hugetlb = 8 * kMiB}};
   const auto check = [&] {
     Gates gates;
     check_huge_pages(sys_, {huge}, details, gates);
@@ -286,8 +286,14 @@ TEST_F(ResourceCheck, HugePagesAgainstThePool) {
   const Gates gates = check();
   ASSERT_EQ(gates.size(), 1u);
   EXPECT_EQ(gates[0].id, GateId::huge_page_pool);
-  EXPECT_EQ(gates[0].severity, Severity::loses);
+  EXPECT_EQ(gates[0].severity, Severity::note);
   EXPECT_THAT(gates[0].why, HasSubstr("4 private pages of 2 MiB, 3 free"));
+  huge.range.size = 10 * kMiB;  // one of its pages was never touched
+  EXPECT_EQ(check().at(0).severity, Severity::loses);
+  huge.range.size = 18 * kMiB;
+  details[0].hugetlb = 18 * kMiB;
+  EXPECT_EQ(check().at(0).severity, Severity::loses) << "too much to copy in the stop";
+  huge.range.size = details[0].hugetlb = 8 * kMiB;
   put(pool + "nr_overcommit_hugepages", "1\n");
   EXPECT_TRUE(check().empty());
   put(pool + "nr_overcommit_hugepages", "0\n");
