@@ -86,7 +86,7 @@ std::string check_threads(const Executive& executive,
     if (thread->state == ThreadState::waiting && thread->runnable())
       return "I6: a waiting thread may run";
     if (thread->suspend_count > kMaximumSuspendCount) return "I6: suspend count";
-    if (thread->runnable() && !thread->process->space) return "I6: a thread without memory runs";
+    if (thread->runnable() && thread->process->vm_deleted) return "I6: a thread without memory runs";
   }
   return {};
 }
@@ -96,7 +96,7 @@ std::string check_threads(const Executive& executive,
 std::string Executive::broken_invariant() const {
   std::vector<const AddressSpace*> spaces;
   for (const auto& [id, process] : processes_) {
-    if (process->space) spaces.push_back(process->space.get());
+    spaces.push_back(process->space.get());
   }
   Objects objects;
   std::string broken = check_handles(*this, counters_, objects);

@@ -46,7 +46,6 @@ bool Stepper::pick() {
   }
   if (ready.empty()) return false;
   const Schedule& schedule = executive_.options().schedule;
-  const std::uint32_t last = current_ ? current_->id : 0;
   NtThread* chosen = nullptr;
   if (schedule.policy == SchedulePolicy::scripted && script_at_ < schedule.script.size()) {
     const std::uint32_t wanted = schedule.script[script_at_++];
@@ -57,10 +56,11 @@ bool Stepper::pick() {
   }
   if (chosen == nullptr) {
     const auto after =
-        std::ranges::find_if(ready, [&](const NtThread* thread) { return thread->id > last; });
+        std::ranges::find_if(ready, [&](const NtThread* thread) { return thread->id > last_; });
     chosen = after != ready.end() ? *after : ready.front();
   }
   current_ = ObjectRef<NtThread>(chosen);
+  last_ = chosen->id;
   left_ = std::max<std::uint32_t>(1, schedule.quantum);
   if (schedule.policy == SchedulePolicy::seeded)
     left_ = 1 + static_cast<std::uint32_t>(next_random(random_) % left_);

@@ -66,6 +66,11 @@ class Stepper {
 
   void end_quantum() { left_ = 0; }
 
+  /// `thread` has ended: nothing of it is kept.
+  void forget(const NtThread& thread) {
+    if (current_.get() == &thread) current_ = {};
+  }
+
   Cpu& cpu() { return cpu_; }
 
  private:
@@ -76,7 +81,7 @@ class Stepper {
   Executive& executive_;
   Cpu cpu_;
   ObjectRef<NtThread> current_;
-  std::uint32_t left_ = 0;
+  std::uint32_t left_ = 0, last_ = 0;  ///< instructions of the quantum; id of who ran last
   std::size_t script_at_ = 0;
   std::uint64_t steps_ = 0, hash_ = 0, random_ = 0;
   std::vector<ObjectRef<NtThread>> waiters_;

@@ -47,7 +47,7 @@ NtStatus NtApi::do_create_process(HandleValue& handle, AccessMask desired,
     if (!found.succeeded()) return found;
     if (!specification.section->is_image()) return status::section_not_image;
   } else {
-    if (parent->exiting || !parent->section || !parent->space)
+    if (parent->exiting || !parent->section || parent->vm_deleted)
       return status::process_is_terminating;
     specification.threadless = true;
     specification.protection = parent->protection;

@@ -132,7 +132,7 @@ NtStatus NtApi::clone_caller(HandleValue& process_handle, HandleValue& thread_ha
                              UserProcessAttributes& attributes) {
   Process& parent = *caller_.process;
   if (caller_.thread == nullptr) return status::invalid_parameter;
-  if (parent.exiting || !parent.space) return status::process_is_terminating;
+  if (parent.exiting || parent.vm_deleted) return status::process_is_terminating;
   ProcessSpecification specification;
   specification.parent = &parent;
   specification.creator = &token();

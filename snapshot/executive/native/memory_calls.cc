@@ -55,7 +55,7 @@ bool leaves_user_space(std::uint64_t address, std::uint64_t size) {
 
 /// A process whose memory a call may still change.
 NtStatus check_alive(const Process& process) {
-  return process.exiting || !process.space ? status::process_is_terminating : status::success;
+  return process.exiting ? status::process_is_terminating : status::success;
 }
 
 }  // namespace
@@ -144,7 +144,7 @@ NtStatus NtApi::query_virtual_memory(HandleValue handle, std::uint64_t address,
     const NtStatus referenced =
         reference(handle, ObjectType::process, pa::query_information, process);
     if (!referenced.succeeded()) return referenced;
-    if (!process->space) return status::process_is_terminating;
+    if (process->vm_deleted) return status::process_is_terminating;
     if (information_class == 2) {
       const FileNode* node = nullptr;
       const NtStatus found = process->space->query(address, node);

@@ -29,7 +29,6 @@ enum ProcessClass : std::uint32_t {
 
 VmCounters counters_of(const Process& process) {
   VmCounters counters;
-  if (!process.space) return counters;
   counters.working_set = process.space->working_set() * kNtPageSize;
   counters.peak_working_set = process.space->peak_working_set() * kNtPageSize;
   counters.pagefile_usage = process.space->commit_charge() * kNtPageSize;

@@ -34,7 +34,7 @@ class Process final : public Object {
   Executive& executive;
   const std::uint32_t id;
   std::uint32_t inherited_from = 0;     ///< id of the parent, which may be long gone
-  std::unique_ptr<AddressSpace> space;  ///< null once the last thread is gone
+  std::unique_ptr<AddressSpace> space;  ///< never null; emptied when the last thread has gone
   HandleTable handles;
   ObjectRef<Section> section;  ///< its image; empty for a clone with RELEASE_SECTION and at exit
   ObjectRef<Token> token;
@@ -44,6 +44,7 @@ class Process final : public Object {
   NtStatus exit_status = status::pending;
   std::uint64_t create_time = 0, exit_time = 0;  ///< virtual time, 100 ns
   bool exiting = false;
+  bool vm_deleted = false;        ///< `space` is empty for good
   bool signalled = false;         ///< exited; stays so
   bool threadless_clone = false;  ///< of NtCreateProcessEx: no thread for ever under Nt63
   bool started = false;           ///< an instruction has run in it

@@ -39,7 +39,6 @@ void limit_integrity(TokenData& token, const Section* section) {
 NtStatus map_program(Executive& executive, const ProcessSpecification& specification,
                      Process& process) {
   const Section& section = *specification.section;
-  process.space = std::make_unique<AddressSpace>(executive.memory());
   MapRequest request;
   request.protect = page::execute;
   const NtStatus mapped = process.space->map(specification.section, request);
@@ -69,6 +68,7 @@ NtStatus make_process(Executive& executive, const ProcessSpecification& specific
   if (faults.fault(FaultSite::cid_alloc)) return status::insufficient_resources;
   const Process& parent = *specification.parent;
   const ObjectRef<Process> process(new Process(executive, executive.take_id()));
+  process->space = std::make_unique<AddressSpace>(executive.memory());
   process->inherited_from = parent.id;
   process->protection = specification.protection;
   const bool clones = !specification.section;
@@ -131,7 +131,7 @@ NtStatus make_thread(Process& process, const ThreadSpecification& specification,
 void unmake_thread(NtThread& unwanted) {
   const ObjectRef<NtThread> thread(&unwanted);
   Process& process = *thread->process;
-  if (process.space) free_teb(*process.space, thread->teb);
+  free_teb(*process.space, thread->teb);
   std::erase(process.threads, thread);
   thread->state = ThreadState::terminated;
 }

@@ -35,7 +35,8 @@ void run_down(Process& process, NtStatus exit_status) {
   process.handles.sweep();
   process.crash_port = {};
   process.section = {};
-  process.space.reset();
+  process.space->clear();
+  process.vm_deleted = true;
   signal_exit(process, exit_status);
 }
 
@@ -54,10 +55,11 @@ void end_thread(NtThread& dying, NtStatus exit_status) {
   }
   // Not yet signalled: for waits a thread is over only when its process is.
   thread->state = ThreadState::initialized;
-  if (process->space && thread->teb != 0) free_teb(*process->space, thread->teb);
+  if (thread->teb != 0) free_teb(*process->space, thread->teb);
   std::erase(process->threads, thread);
   if (process->threads.empty()) run_down(*process, exit_status);
   thread->state = ThreadState::terminated;
+  executive.stepper().forget(*thread);
   abandon_mutants(executive, *thread);
   wake_waiters(executive, *thread);
 }
