@@ -309,7 +309,8 @@ Result<std::vector<Extent>> CloneMemory::survey(AddressRange within) const {
 }
 
 void CloneMemory::release(AddressRange range) const {
-  if (!capture_->tracer || capture_->tracer->clone() == 0) return;
+  const bool cloned = capture_->tracer && capture_->tracer->clone() != 0;
+  if (!cloned && !capture_->give_back) return;
   std::vector<AddressRange> ranges;
   for (std::uint64_t at = range.begin.value; at < range.end();) {
     const Part* part = part_of({at});
@@ -323,7 +324,11 @@ void CloneMemory::release(AddressRange range) const {
     at = piece.end();
   }
   const std::lock_guard lock(release_mutex_);
-  capture_->tracer->release(ranges);
+  if (cloned) {
+    capture_->tracer->release(ranges);
+  } else {
+    capture_->give_back(ranges);
+  }
 }
 
 }  // namespace doppel

@@ -28,6 +28,8 @@ struct LiveCapture {
   SnapshotOrders orders;
   std::unique_ptr<TracerProcess> tracer;  ///< absent in a capture without attaching
   CloneFiles own_files;                   ///< then these, opened by ourselves
+  /// Gives pages back where no tracer of our own does it (a hand-over). Called under a lock.
+  std::function<void(std::span<const AddressRange>)> give_back;
 
   const CloneFiles& files() const { return tracer ? tracer->files() : own_files; }
 };

@@ -73,22 +73,6 @@ void put_leader_first(std::vector<Thread>& threads, std::int32_t leader) {
   if (at != threads.end()) std::rotate(threads.begin(), at, std::next(at));
 }
 
-/// `regions` without the page that was added to the clone for its name.
-void remove_page(std::vector<Region>& regions, std::uint64_t page) {
-  constexpr std::uint64_t kPage = 4096;
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    if (!regions[i].range.contains({page})) continue;
-    Region rest = regions[i];
-    const std::uint64_t end = regions[i].range.end();
-    regions[i].range.size = page - regions[i].range.begin.value;
-    rest.range = {{page + kPage}, end - (page + kPage)};
-    if (rest.range.size > 0)
-      regions.insert(regions.begin() + static_cast<std::ptrdiff_t>(i) + 1, rest);
-    if (regions[i].range.size == 0) regions.erase(regions.begin() + static_cast<std::ptrdiff_t>(i));
-    return;
-  }
-}
-
 /// The region of `before` that holds the address, or null.
 const Region* find_region(const std::vector<Region>& before, Address address) {
   const auto after = std::upper_bound(before.begin(), before.end(), address,
@@ -130,6 +114,21 @@ bool copied_in_stop(const CaptureArena& arena, const AddressRange& range) {
 }
 
 }  // namespace
+
+void remove_page(std::vector<Region>& regions, std::uint64_t page) {
+  constexpr std::uint64_t kPage = 4096;
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    if (!regions[i].range.contains({page})) continue;
+    Region rest = regions[i];
+    const std::uint64_t end = regions[i].range.end();
+    regions[i].range.size = page - regions[i].range.begin.value;
+    rest.range = {{page + kPage}, end - (page + kPage)};
+    if (rest.range.size > 0)
+      regions.insert(regions.begin() + static_cast<std::ptrdiff_t>(i) + 1, rest);
+    if (regions[i].range.size == 0) regions.erase(regions.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
+}
 
 Result<> describe_target(Sys& sys, const ProcDir& process, ProcessImage& image) {
   const std::string stat_text = DOPPEL_TRY(process.read_text("stat"));

@@ -33,6 +33,9 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
                                                         const std::vector<Region>& before,
                                                         SharedMemory shared, ProcessImage& image);
 
+/// `regions` without the page that was added to the clone for its name.
+void remove_page(std::vector<Region>& regions, std::uint64_t page);
+
 }  // namespace doppel
 
 #endif  // DOPPEL_SNAPSHOT_LINUX_DESCRIBE_H_

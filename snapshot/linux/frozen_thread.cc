@@ -38,6 +38,14 @@ Result<FrozenThread> FrozenThread::attach(Sys& sys, const TargetProcess& target,
   return thread;
 }
 
+FrozenThread FrozenThread::adopt(Sys& sys, const TargetProcess& target, pid_t tid,
+                                 const TraceSettings& settings, ThreadRecord& record,
+                                 std::span<std::byte> xsave, std::span<std::byte> io_bitmap) {
+  FrozenThread thread(Tracee::adopt(sys, tid), target, settings, record, xsave, io_bitmap);
+  thread.attached_ns_ = monotonic_ns();
+  return thread;
+}
+
 void FrozenThread::note_sleep(SleepClock& clock) {
   char buffer[256];
   const std::string name = "task/" + std::to_string(tid()) + "/syscall";

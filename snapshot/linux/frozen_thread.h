@@ -29,6 +29,11 @@ class FrozenThread {
                                      const TraceSettings& settings, ThreadRecord& record,
                                      std::span<std::byte> xsave, std::span<std::byte> io_bitmap);
 
+  /// Takes over a thread that the calling thread traces already.
+  static FrozenThread adopt(Sys& sys, const TargetProcess& target, pid_t tid,
+                            const TraceSettings& settings, ThreadRecord& record,
+                            std::span<std::byte> xsave, std::span<std::byte> io_bitmap);
+
   pid_t tid() const { return tracee_.tid(); }
 
   Tracee& tracee() { return tracee_; }
