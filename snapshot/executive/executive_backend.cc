@@ -38,8 +38,7 @@ void let_things_happen(NtApi& nt, std::int32_t target) {
   Process* const process = executive.find_process(static_cast<std::uint32_t>(target));
   if (executive.faults().fault(FaultSite::target_exit) && process != nullptr && !process->exiting)
     end_process(*process, status::unsuccessful);
-  if (!executive.faults().fault(FaultSite::crash_second) || process == nullptr ||
-      process->exiting)
+  if (!executive.faults().fault(FaultSite::crash_second) || process == nullptr || process->exiting)
     return;
   for (const ObjectRef<NtThread>& each : process->threads) {
     if (!each->runnable()) continue;
@@ -95,8 +94,8 @@ void keep_shared(const ProcessImage& image, NtMemory& memory) {
     std::vector<std::byte> bytes(region.range.size);
     std::size_t done = 0;
     while (done < bytes.size()) {
-      const auto got = memory.read({region.range.begin.value + done},
-                                   std::span(bytes).subspan(done));
+      const auto got =
+          memory.read({region.range.begin.value + done}, std::span(bytes).subspan(done));
       if (!got) break;
       done += *got;
     }
@@ -136,8 +135,8 @@ Result<Snapshot> ExecutiveBackend::capture(const CaptureRequest& request) {
 
   // Least rights: reading the original is not among them, cloning is.
   const ClientId id{.process = static_cast<std::uint64_t>(request.target), .thread = 0};
-  const AccessMask rights = pa::suspend_resume | pa::query_information |
-                            (direct ? pa::vm_read : pa::create_process);
+  const AccessMask rights =
+      pa::suspend_resume | pa::query_information | (direct ? pa::vm_read : pa::create_process);
   HandleValue value = 0;
   const NtStatus opened = nt_.open_process(value, rights, {}, &id);
   if (!opened.succeeded()) return fail_nt(opened, "open process", request.target);
@@ -168,8 +167,8 @@ Result<Snapshot> ExecutiveBackend::capture(const CaptureRequest& request) {
     const std::uint32_t flags = inherit_handles_ ? process_flag::inherit_handles : 0;
     const NtStatus cloned = nt_.create_process_ex(value, pa::all, {}, target.get(), flags, 0, 0, 0);
     if (!cloned.succeeded()) return fail_nt(cloned, "clone process", request.target);
-    memory = std::make_unique<NtMemory>(nt_, OwnedHandle(nt_, value), NtMemory::Holds::clone,
-                                        access_);
+    memory =
+        std::make_unique<NtMemory>(nt_, OwnedHandle(nt_, value), NtMemory::Holds::clone, access_);
     const auto basic = query_process<ProcessBasicInformation>(nt_, memory->process(), 0);
     if (basic) clone_id = basic->id;
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Back end 2: processes of the executive model. capture() is the crash dump of NT: least rights on
-// the target, suspend, look, NtCreateProcessEx with neither a section nor inherited handles, resume.
-// It is a user-mode program's work, done through native calls of a dumper's process. It must not
-// know what a guest is.
+// the target, suspend, look, NtCreateProcessEx with neither a section nor inherited handles,
+// resume. It is a user-mode program's work, done through native calls of a dumper's process. It
+// must not know what a guest is.
 #ifndef DOPPEL_SNAPSHOT_EXECUTIVE_EXECUTIVE_BACKEND_H_
 #define DOPPEL_SNAPSHOT_EXECUTIVE_EXECUTIVE_BACKEND_H_
 

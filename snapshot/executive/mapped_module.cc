@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Offsets: Microsoft's "PE Format". The CodeView record is that of PDB 7.0: "RSDS", GUID, age, path.
+// Offsets: Microsoft's "PE Format". The CodeView record is that of PDB 7.0: "RSDS", GUID, age,
+// path.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -60,8 +61,7 @@ void read_pdb(const Image& image, const DebugEntry& entry, WindowsModule& module
     return;
   std::array<char, kMostPath> path;
   const std::size_t size = std::min<std::size_t>(path.size(), entry.size - sizeof record);
-  if (!image.read(entry.rva + sizeof record,
-                  std::as_writable_bytes(std::span(path).first(size))))
+  if (!image.read(entry.rva + sizeof record, std::as_writable_bytes(std::span(path).first(size))))
     return;
   module.pdb_guid = record.guid;
   module.pdb_age = record.age;
@@ -78,20 +78,20 @@ WindowsModule read_mapped_module(const Memory& memory, AddressRange range) {
   if (magic != 0x5A4D || !start) return module;
   const std::uint64_t headers = *start;
   const std::uint64_t optional = headers + 24;
-  if (image.get<std::uint32_t>(headers) != 0x4550 ||
-      image.get<std::uint16_t>(optional) != 0x20B)
+  if (image.get<std::uint32_t>(headers) != 0x4550 || image.get<std::uint16_t>(optional) != 0x20B)
     return module;
   module.time_stamp = image.get<std::uint32_t>(headers + 8).value_or(0);
   module.checksum = image.get<std::uint32_t>(optional + 64).value_or(0);
   const std::uint32_t directories = image.get<std::uint32_t>(optional + 108).value_or(0);
   if (directories <= kDebugDirectory) return module;
+
   struct Directory {
     std::uint32_t rva, size;
   };
+
   const auto debug = image.get<Directory>(optional + 112 + kDebugDirectory * sizeof(Directory));
   if (!debug) return module;
-  const std::size_t entries =
-      std::min<std::size_t>(kMostEntries, debug->size / sizeof(DebugEntry));
+  const std::size_t entries = std::min<std::size_t>(kMostEntries, debug->size / sizeof(DebugEntry));
   for (std::size_t i = 0; i < entries && module.pdb_path.empty(); ++i) {
     const auto entry = image.get<DebugEntry>(debug->rva + i * sizeof(DebugEntry));
     if (entry && entry->type == kCodeView) read_pdb(image, *entry, module);

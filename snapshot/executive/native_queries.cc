@@ -73,10 +73,11 @@ std::optional<WorkingSetInformation> query_working_set(NtApi& nt, HandleValue pr
   const NtStatus done = nt.query_virtual_memory(
       process, address, 4, std::as_writable_bytes(std::span(&record, 1)), length);
   if (!done.succeeded()) return std::nullopt;
-  return WorkingSetInformation{.valid = (record.flags & 1) != 0,
-                               .share_count = static_cast<std::uint32_t>(record.flags >> 1 & 7),
-                               .win32_protect = static_cast<std::uint32_t>(record.flags >> 4 & 0x7FF),
-                               .shared = (record.flags >> 15 & 1) != 0};
+  return WorkingSetInformation{
+      .valid = (record.flags & 1) != 0,
+      .share_count = static_cast<std::uint32_t>(record.flags >> 1 & 7),
+      .win32_protect = static_cast<std::uint32_t>(record.flags >> 4 & 0x7FF),
+      .shared = (record.flags >> 15 & 1) != 0};
 }
 
 std::string mapped_file_name(NtApi& nt, HandleValue process, std::uint64_t address) {

@@ -49,8 +49,7 @@ Result<std::size_t> NtMemory::read(Address from, std::span<std::byte> to) const 
     if (kept != kept_.begin() && at - std::prev(kept)->first < std::prev(kept)->second.size()) {
       --kept;
       const std::uint64_t skip = at - kept->first;
-      const std::size_t count =
-          std::min<std::size_t>(to.size() - done, kept->second.size() - skip);
+      const std::size_t count = std::min<std::size_t>(to.size() - done, kept->second.size() - skip);
       std::copy_n(kept->second.begin() + static_cast<std::ptrdiff_t>(skip), count,
                   to.begin() + static_cast<std::ptrdiff_t>(done));
       done += count;

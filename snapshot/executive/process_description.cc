@@ -183,12 +183,12 @@ NtStatus describe_threads(NtApi& nt, HandleValue process, std::uint32_t suspensi
       thread.registers.general.gs_base = basic->teb;
       const std::uint32_t count =
           query_thread<std::uint32_t>(nt, handle.get(), 35).value_or(suspensions);
-      thread.windows = WindowsThread{
-          .suspend_count = count - std::min(count, suspensions),
-          .exit_status = basic->exit_status,
-          .teb = {basic->teb},
-          .start = {query_thread<std::uint64_t>(nt, handle.get(), 9).value_or(0)},
-          .affinity = basic->affinity};
+      thread.windows =
+          WindowsThread{.suspend_count = count - std::min(count, suspensions),
+                        .exit_status = basic->exit_status,
+                        .teb = {basic->teb},
+                        .start = {query_thread<std::uint64_t>(nt, handle.get(), 9).value_or(0)},
+                        .affinity = basic->affinity};
       image.threads.push_back(std::move(thread));
     } else if (got != status::unsuccessful) {
       return got;  // UNSUCCESSFUL: it ended between listing and looking
@@ -266,7 +266,7 @@ void describe_modules(const Memory& memory, ProcessImage& image) {
 
 void describe_process(NtApi& nt, HandleValue process, const Memory& memory, std::uint64_t clone,
                       ProcessImage& image) {
-  const Executive& executive = nt.executive();
+  Executive& executive = nt.executive();
   ProcessInfo& info = image.process;
   const auto basic = query_process<ProcessBasicInformation>(nt, process, 0);
   const auto times = query_process<KernelUserTimes>(nt, process, 4);
