@@ -106,19 +106,20 @@ void AddressSpace::took_frame() {
   peak_present_ = std::max(peak_present_, present_);
 }
 
-void AddressSpace::release_frame(Pte& pte) {
+void AddressSpace::release_frame(const Vad& vad, std::uint64_t page, Pte& pte) {
   if (pte.frame == kNoFrame) return;
   memory_->release(pte.frame);
+  if (pte.shared) vad.section->segment().trim(section_page(vad, page));
   pte.frame = kNoFrame;
   --present_;
 }
 
-/// How many entries there were in [first, last).
-std::uint64_t AddressSpace::drop_ptes(std::uint64_t first, std::uint64_t last) {
+/// How many entries of `vad` there were in [first, last).
+std::uint64_t AddressSpace::drop_ptes(const Vad& vad, std::uint64_t first, std::uint64_t last) {
   std::uint64_t dropped = 0;
   auto at = ptes_.lower_bound(first);
   while (at != ptes_.end() && at->first < last) {
-    release_frame(at->second);
+    release_frame(vad, at->first, at->second);
     at = ptes_.erase(at);
     ++dropped;
   }
@@ -126,7 +127,7 @@ std::uint64_t AddressSpace::drop_ptes(std::uint64_t first, std::uint64_t last) {
 }
 
 AddressSpace::Vads::iterator AddressSpace::remove(Vads::iterator at) {
-  drop_ptes(at->second.first, at->second.last);
+  drop_ptes(at->second, at->second.first, at->second.last);
   uncharge(at->second.charge);
   leave_view(at->second);
   return vads_.erase(at);
@@ -264,7 +265,7 @@ NtStatus AddressSpace::free(std::uint64_t& base, std::uint64_t& size, std::uint3
   const bool splits = type == mem::release && first != vad->first && last != vad->last;
   if (splits && memory_->plan().fault(FaultSite::vad_insert)) return status::no_memory;
 
-  const std::uint64_t returned = drop_ptes(first, last);
+  const std::uint64_t returned = drop_ptes(*vad, first, last);
   uncharge(returned);
   vad->charge -= returned;
   if (type == mem::release) {

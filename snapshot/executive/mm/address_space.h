@@ -230,8 +230,8 @@ class AddressSpace {
   void forget() { translations_.fill({}); }
 
   void took_frame();
-  void release_frame(Pte& pte);
-  std::uint64_t drop_ptes(std::uint64_t first, std::uint64_t last);
+  void release_frame(const Vad& vad, std::uint64_t page, Pte& pte);
+  std::uint64_t drop_ptes(const Vad& vad, std::uint64_t first, std::uint64_t last);
   void set_committed(std::uint64_t first, std::uint64_t last, std::uint32_t protect);
   void enter_view(const Vad& vad);
   void leave_view(const Vad& vad);
@@ -260,7 +260,7 @@ class AddressSpace {
   bool resolve_slowly(std::uint64_t address, MemoryAccess access, Page& page, PageFault& fault,
                       std::uint64_t teb);
   bool materialise(Vad& vad, std::uint64_t page, Pte& pte, NtStatus& cause);
-  bool make_private(Pte& pte, NtStatus& cause);
+  bool make_private(const Vad& vad, std::uint64_t page, Pte& pte, NtStatus& cause);
   bool hit_guard(Vad& vad, std::uint64_t address, MemoryAccess access, PageFault& fault,
                  std::uint64_t teb);
   bool load_as(MemoryAccess access, std::uint64_t address, std::span<std::byte> to,

@@ -59,7 +59,7 @@ bool AddressSpace::resolve_slowly(std::uint64_t address, MemoryAccess access, Pa
   bool resolved = materialise(*vad, number, pte, cause);
   if (resolved) {
     at = ptes_.insert_or_assign(at == ptes_.end() ? ptes_.end() : at, number, pte);
-    if (access == MemoryAccess::write) resolved = make_private(at->second, cause);
+    if (access == MemoryAccess::write) resolved = make_private(*vad, number, at->second, cause);
   }
   if (!resolved) {
     fault = {status::in_page_error,
@@ -137,7 +137,7 @@ bool AddressSpace::materialise(Vad& vad, std::uint64_t number, Pte& pte, NtStatu
 
 /// Before a write: a write-copy page of a section, or a page that another space refers to, is
 /// copied. The last sharer of an anonymous page keeps it.
-bool AddressSpace::make_private(Pte& pte, NtStatus& cause) {
+bool AddressSpace::make_private(const Vad& vad, std::uint64_t page, Pte& pte, NtStatus& cause) {
   if (pte.shared && !is_write_copy(pte.protect)) return true;
   if (pte.shared || memory_->references(pte.frame) > 1) {
     const std::optional<Frame> copy = memory_->allocate_copy(pte.frame);
@@ -145,8 +145,9 @@ bool AddressSpace::make_private(Pte& pte, NtStatus& cause) {
       cause = status::no_memory;
       return false;
     }
-    memory_->release(pte.frame);
+    release_frame(vad, page, pte);
     pte.frame = *copy;
+    took_frame();
     pte.shared = false;
   }
   pte.protect = broken_copy(pte.protect);

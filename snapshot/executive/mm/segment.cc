@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include <snapshot/executive/mm/page_protection.h>
 #include <snapshot/executive/mm/segment.h>
 
 namespace doppel {
@@ -52,6 +53,17 @@ Frame NtSegment::page(std::uint64_t index, NtStatus& cause) {
     }
   }
   return frame;
+}
+
+void NtSegment::trim(std::uint64_t index) {
+  const auto at = pages_.find(index);
+  if (at == pages_.end() || memory_->references(at->second) != 1) return;
+  // A shared section of an image has no other store than its pages.
+  const bool again = kind_ == SegmentKind::data ||
+                     (kind_ == SegmentKind::image && !is_shared_write(image_.protections[index]));
+  if (!again) return;
+  memory_->release(at->second);
+  pages_.erase(at);
 }
 
 void NtSegment::written(std::uint64_t index) {

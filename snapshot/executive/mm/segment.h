@@ -57,6 +57,9 @@ class NtSegment {
   Frame page(std::uint64_t index, NtStatus& cause);
   /// Present or kNoFrame; never reads.
   Frame present(std::uint64_t index) const;
+  /// To be called after a reference to the page was given back: one that nobody else has, and that
+  /// can be read again, is freed. What stands in memory is then what is mapped, and no history.
+  void trim(std::uint64_t index);
   /// Brings what was written into the page back into the file; nothing for other kinds.
   void written(std::uint64_t index);
 
