@@ -25,10 +25,10 @@ constexpr int kRounds = 5;
 // caches: in a target of gigabytes they are not either.
 constexpr std::size_t kEvicted = 8 << 20;
 constexpr std::size_t kCacheLine = 64;
-// Nanoseconds for each page, of the machine that StopCosts was measured on: 27 to 33 here, whatever
-// else the forking process holds (without eviction 18 in a small process and 30 in a large one),
-// and 50 to 77 in targets of gigabytes. Only the ratio of two machines is used.
-constexpr double kReference = 30;
+// Nanoseconds for each page, of the machine that StopCosts was measured on: 36 to 58 in every
+// process and state of the machine that was tried (without eviction 18 to 60), where targets of
+// gigabytes took 36 to 70. Only the ratio of two machines is used.
+constexpr double kReference = 50;
 
 /// The time of one fork that copies everything; the child ends at once.
 std::optional<nanoseconds> time_fork(Sys& sys) {
