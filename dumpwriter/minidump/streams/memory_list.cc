@@ -6,8 +6,8 @@
 // see. They refuse more than 4096 stretches and more than 64 MiB in one, so stacks come first and
 // the rest as far as there is room. Each points at its bytes in Memory64List.
 //
-// An NT process has no such stream: lldb would prefer it to Memory64List, and NT's own tools write
-// one or the other.
+// lldb looks here first and then in Memory64List. NT's own tools write one or the other; without
+// this one Breakpad's minidump_dump calls the dump of an NT process broken.
 #include <algorithm>
 #include <set>
 
@@ -24,7 +24,6 @@ constexpr std::uint64_t kLargest = 64 << 20;
 }  // namespace
 
 void add_memory_list(const Facts& facts, MinidumpBuilder& builder) {
-  if (facts.windows()) return;
   const auto in_reach = [](const Placed& place) {
     return place.range.size <= kLargest &&
            place.offset + place.range.size <= MinidumpBuilder::kMemoryReach;
