@@ -23,7 +23,7 @@
 namespace doppel {
 namespace {
 
-constexpr std::array<std::string_view, 3> kVerbs = {"capture", "convert", "doctor"};
+constexpr std::array<std::string_view, 4> kVerbs = {"capture", "convert", "doctor", "executive"};
 
 // The kernel's filter has nine bits (include/linux/sched/coredump.h, MMF_DUMP_FILTER_BITS).
 constexpr std::uint64_t kFilterMax = 0x1ff;
@@ -38,7 +38,9 @@ struct UsageError {
 struct Raw {
   std::vector<std::string> targets;
   std::string output, format, level, threads, filter, shared, max_pause, timeout, engine, embed;
+  std::string seed, profile, max_steps, dump, fault;
   std::string color;
+  bool inherit_handles = false, restart = false, trace = false;
   bool no_compress = false, force_undumpable = false, json = false, quiet = false, help = false;
   bool version = false;
 };
@@ -100,8 +102,22 @@ Parser convert_parser(Raw& raw) {
   return app;
 }
 
+Parser executive_parser(Raw& raw) {
+  Parser app = doctor_parser(raw);
+  app->add_option("--seed", raw.seed);
+  app->add_option("--profile", raw.profile);
+  app->add_option("--max-steps", raw.max_steps);
+  app->add_option("--dump", raw.dump);
+  app->add_option("--fault", raw.fault);
+  app->add_flag("--inherit-handles", raw.inherit_handles);
+  app->add_flag("--restart", raw.restart);
+  app->add_flag("--trace", raw.trace);
+  return app;
+}
+
 Parser parser_of(std::string_view verb, Raw& raw) {
   if (verb == "capture") return capture_parser(raw);
+  if (verb == "executive") return executive_parser(raw);
   return verb == "convert" ? convert_parser(raw) : doctor_parser(raw);
 }
 
@@ -314,6 +330,55 @@ DoctorOptions doctor_options(const Raw& raw) {
   return options;
 }
 
+/// SITE:N, the names of the sites being those of the executive.
+std::pair<FaultSite, std::uint64_t> fault_of(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos)
+    throw UsageError{fmt::format("--fault wants SITE:N, such as commit.charge:3, not '{}'", text)};
+  const std::string name = text.substr(0, colon);
+  const std::optional<FaultSite> site = fault_site_of(name);
+  if (!site) {
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i < kFaultSiteCount; ++i)
+      names.push_back(fault_site_name(static_cast<FaultSite>(i)));
+    throw UsageError{
+        fmt::format("--fault knows no site '{}'; there are {}", name, fmt::join(names, ", ")),
+        std::string(nearest(name, names))};
+  }
+  return {*site, number("--fault SITE:N", text.substr(colon + 1), 1,
+                        std::numeric_limits<std::uint64_t>::max())};
+}
+
+ExecutiveRunOptions executive_options(const CLI::App& app, Raw& raw) {
+  constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+  ExecutiveRunOptions options;
+  options.color = color_of(raw.color);
+  if (raw.targets.empty()) throw UsageError{"which command? doppel executive run GUEST.exe"};
+  if (raw.targets.front() != "run")
+    throw UsageError{fmt::format("no command '{}'", raw.targets.front()), "doppel executive run"};
+  if (raw.targets.size() < 2 || raw.targets[1].empty())
+    throw UsageError{"run: which program? Give a PE32+ file"};
+  options.guest = raw.targets[1];
+  options.arguments.assign(raw.targets.begin() + 2, raw.targets.end());
+  if (given(app, "--seed")) options.seed = number("--seed", raw.seed, 0, kMost);
+  if (given(app, "--profile")) {
+    options.profile = choice<NtProfile>(
+        "--profile", raw.profile,
+        {{"nt52", NtProfile::nt52}, {"nt60", NtProfile::nt60}, {"nt63", NtProfile::nt63}});
+  }
+  if (given(app, "--max-steps")) options.max_steps = number("--max-steps", raw.max_steps, 1, kMost);
+  if (given(app, "--dump")) {
+    if (raw.dump.empty() || raw.dump == "-") throw UsageError{"--dump wants a file name"};
+    options.dump = raw.dump;
+  }
+  if (given(app, "--fault")) options.fault = fault_of(raw.fault);
+  options.inherit_handles = raw.inherit_handles;
+  options.restart = raw.restart;
+  options.trace = raw.trace;
+  options.json = raw.json;
+  return options;
+}
+
 std::string version_text() {
   if (kRevision.empty()) return fmt::format("doppel {}\n", kVersion);
   return fmt::format("doppel {} ({})\n", kVersion, kRevision);
@@ -353,6 +418,7 @@ Command parse_verb(std::string_view verb, std::span<const std::string> arguments
     refuse_extras(*app, app->remaining());
     if (verb == "capture") return capture_options(*app, raw);
     if (verb == "convert") return convert_options(*app, raw);
+    if (verb == "executive") return executive_options(*app, raw);
     return doctor_options(raw);
   } catch (const CLI::ParseError& error) {
     return usage(verb, lacks_value(error));

@@ -13,6 +13,7 @@ Commands:
   capture PID|NAME   take a dump; the process pauses for milliseconds and runs on
   convert DUMP       write a dump in another format: ELF core, minidump
   doctor [PID|NAME]  what stands in the way of a capture, and the remedy for it
+  executive run EXE  a program on the model of the NT executive
 
 Options:
   --help             this text; doppel COMMAND --help tells more of a command
@@ -124,12 +125,50 @@ Exit codes: 0 nothing in the way, 1 a capture is impossible, 2 wrong usage,
 3 possible with losses, 4 no such process, 5 not permitted.
 )";
 
+constexpr std::string_view kExecutive =
+    R"(Run a program on doppel's own model of the NT executive: created by the native
+API, run instruction by instruction. When it crashes, its address space is cloned
+without its handles, the original ends, and the dump is written from the clone.
+
+Usage: doppel executive run GUEST.exe [ARG...] [OPTIONS] [-- ARG...]
+
+GUEST.exe is a PE32+ program without imports, as those of samples/guests.
+
+What happens at a crash:
+  --dump FILE         write a minidump; the program and its PDB are laid beside it,
+                      where lldb finds them. Never overwritten
+  --restart           start the program again while the clone lives
+  --inherit-handles   the counter-example: the clone inherits the handles, and who
+                      is restarted meets STATUS_SHARING_VIOLATION until it is gone
+
+How it runs:
+  --seed N            of the scheduler; equal seeds give equal runs (1)
+  --profile NAME      nt52, nt60 or nt63 (default): which release to be like
+  --max-steps N       end after N instructions (50000000)
+  --fault SITE:N      fail the N-th question of a fault site, such as commit.charge:3
+
+Output:
+  --trace             each native call with its status, on stderr
+  --json              one JSON object on stdout instead of the story
+  --color WHEN        auto, always or never; NO_COLOR is honoured
+  -h, --help          this text
+
+Examples:
+  doppel executive run holder.exe --restart --dump /tmp/holder.dmp
+  doppel executive run holder.exe --restart --inherit-handles
+  lldb-19 -c /tmp/holder.dmp -o 'bt all'
+
+Exit codes: 0 the program ended with 0, or its crash was dumped; 1 it ended
+otherwise, or could not be started; 2 wrong usage; 3 dumped with losses.
+)";
+
 }  // namespace
 
 std::string_view help_text(std::string_view verb) {
   if (verb == "capture") return kCapture;
   if (verb == "convert") return kConvert;
   if (verb == "doctor") return kDoctor;
+  if (verb == "executive") return kExecutive;
   return kMain;
 }
 

@@ -10,6 +10,7 @@
 #include <cli/console.h>
 #include <cli/convert.h>
 #include <cli/doctor.h>
+#include <cli/executive.h>
 
 namespace doppel {
 namespace {
@@ -29,6 +30,8 @@ ExitCode run(const Command& command) {
     return capture_command(*options, Console(options->color), Sys::real());
   if (const auto* options = std::get_if<ConvertOptions>(&command))
     return convert_command(*options, Console(options->color), Sys::real());
+  if (const auto* options = std::get_if<ExecutiveRunOptions>(&command))
+    return executive_command(*options, Console(options->color), Sys::real());
   return Console(ColorChoice::automatic).complain(std::get<Message>(command));
 }
 

@@ -9,7 +9,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <snapshot/executive/fault_plan.h>
+#include <snapshot/executive/nt_types.h>
 #include <snapshot/model/backend.h>
 
 namespace doppel {
@@ -48,6 +52,22 @@ struct ConvertOptions {
 
 struct DoctorOptions {
   std::optional<std::string> target;  ///< absent: look at the machine and at our own privileges
+  bool json = false;
+  ColorChoice color = ColorChoice::automatic;
+};
+
+/// doppel executive run
+struct ExecutiveRunOptions {
+  std::string guest;                   ///< a PE32+ file of this machine
+  std::vector<std::string> arguments;  ///< of the guest
+  std::uint64_t seed = 1;
+  NtProfile profile = NtProfile::nt63;
+  std::uint64_t max_steps = 50'000'000;                      ///< of one instance of the guest
+  std::optional<std::string> dump;                           ///< a path
+  std::optional<std::pair<FaultSite, std::uint64_t>> fault;  ///< fail the n-th question of a site
+  bool inherit_handles = false;  ///< the counter-example: clone as CreateProcess inherits
+  bool restart = false;
+  bool trace = false;
   bool json = false;
   ColorChoice color = ColorChoice::automatic;
 };

@@ -61,6 +61,10 @@ class GuestSession {
   /// Of the instance launched last; PENDING while it lives.
   NtStatus exit_status();
 
+  /// The native API as the crash service has it, who may clone and read what crashed; lives as long
+  /// as the session.
+  NtApi& service() { return service_->nt(); }
+
   /// The crash that run() came back with.
   const CrashMessage& crash() const { return crash_; }
 

@@ -32,11 +32,7 @@ SecurityDescriptor default_file_security(const TokenData& token) {
 }
 
 AccessRequest access_of(const FileOpenRequest& request) {
-  return {.type = ObjectType::file,
-          .desired = request.desired,
-          .denied = 0,
-          .mode = request.mode,
-          .labels = request.labels};
+  return {.type = ObjectType::file, .desired = request.desired, .denied = 0, .mode = request.mode};
 }
 
 }  // namespace

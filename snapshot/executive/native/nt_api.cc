@@ -66,8 +66,7 @@ NtStatus NtApi::open_object(const ObjectRef<Object>& object, AccessMask desired,
                                         {.type = object->type(),
                                          .desired = desired,
                                          .denied = denied_rights(*object),
-                                         .mode = caller_.mode,
-                                         .labels = executive_.has_integrity_levels()},
+                                         .mode = caller_.mode},
                                         granted);
   if (!checked.succeeded()) return checked;
   return caller_.process->handles.insert(object, granted, attributes, handle);

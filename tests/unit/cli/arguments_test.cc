@@ -228,6 +228,55 @@ TEST(arguments, options_that_contradict_each_other) {
               HasSubstr("exclude each other"));
 }
 
+ExecutiveRunOptions executive(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"executive", "run"});
+  const Command command = parse_arguments(arguments);
+  if (const auto* message = std::get_if<Message>(&command)) ADD_FAILURE() << to_line(*message);
+  const auto* options = std::get_if<ExecutiveRunOptions>(&command);
+  return options ? *options : ExecutiveRunOptions{};
+}
+
+TEST(arguments, executive_run_has_defaults) {
+  const ExecutiveRunOptions options = executive({"holder.exe"});
+  EXPECT_EQ(options.guest, "holder.exe");
+  EXPECT_TRUE(options.arguments.empty());
+  EXPECT_EQ(options.seed, 1u);
+  EXPECT_EQ(options.profile, NtProfile::nt63);
+  EXPECT_EQ(options.dump, std::nullopt);
+  EXPECT_EQ(options.fault, std::nullopt);
+  EXPECT_FALSE(options.inherit_handles || options.restart || options.trace || options.json);
+}
+
+TEST(arguments, executive_run_takes_options_before_and_after_the_guest) {
+  const ExecutiveRunOptions options =
+      executive({"--seed", "7", "argv.exe", "one", "--profile=nt52", "--dump", "a.dmp", "--restart",
+                 "--inherit-handles", "--trace", "--json", "--max-steps", "10", "--fault",
+                 "commit.charge:3", "--", "--two"});
+  EXPECT_EQ(options.guest, "argv.exe");
+  EXPECT_EQ(options.arguments, (std::vector<std::string>{"one", "--two"}));
+  EXPECT_EQ(options.seed, 7u);
+  EXPECT_EQ(options.profile, NtProfile::nt52);
+  EXPECT_EQ(options.dump, "a.dmp");
+  EXPECT_EQ(options.max_steps, 10u);
+  EXPECT_EQ(options.fault, std::pair(FaultSite::commit_charge, std::uint64_t{3}));
+  EXPECT_TRUE(options.inherit_handles && options.restart && options.trace && options.json);
+}
+
+TEST(arguments, executive_run_refuses_what_it_does_not_know) {
+  EXPECT_THAT(refusal({"executive"}), HasSubstr("which command? doppel executive run GUEST.exe"));
+  EXPECT_THAT(refusal({"executive", "start"}), HasSubstr("did you mean doppel executive run?"));
+  EXPECT_THAT(refusal({"executive", "run"}), HasSubstr("which program?"));
+  EXPECT_THAT(refusal({"executive", "run", "a.exe", "--profile", "nt6"}),
+              HasSubstr("one of nt52, nt60, nt63"));
+  EXPECT_THAT(refusal({"executive", "run", "a.exe", "--fault", "commit"}), HasSubstr("SITE:N"));
+  EXPECT_THAT(refusal({"executive", "run", "a.exe", "--fault", "comit.charge:1"}),
+              HasSubstr("did you mean commit.charge?"));
+  EXPECT_THAT(refusal({"executive", "run", "a.exe", "--fault", "commit.charge:0"}),
+              HasSubstr("number from 1"));
+  EXPECT_THAT(refusal({"executive", "run", "a.exe", "--dump", "-"}), HasSubstr("a file name"));
+  EXPECT_THAT(refusal({"executive", "run", "a.exe", "--sed", "1"}), HasSubstr("--seed"));
+}
+
 TEST(arguments, help_and_version) {
   EXPECT_EQ(said({"--help"}), help_text(""));
   EXPECT_EQ(said({"-h"}), help_text(""));
@@ -260,7 +309,8 @@ std::vector<std::string> options_in(std::string_view text) {
 }
 
 TEST(arguments, help_tells_of_every_option_and_of_no_other) {
-  for (const std::string_view verb : {std::string_view(""), verbs()[0], verbs()[1], verbs()[2]}) {
+  for (const std::string_view verb :
+       {std::string_view(""), verbs()[0], verbs()[1], verbs()[2], verbs()[3]}) {
     const std::vector<std::string> known = option_names(verb);
     const std::vector<std::string> told = options_in(help_text(verb));
     EXPECT_FALSE(known.empty());
@@ -284,7 +334,8 @@ TEST(arguments, the_manual_tells_of_every_option_and_of_no_other) {
 }
 
 TEST(arguments, help_fits_a_terminal) {
-  for (const std::string_view verb : {std::string_view(""), verbs()[0], verbs()[1], verbs()[2]}) {
+  for (const std::string_view verb :
+       {std::string_view(""), verbs()[0], verbs()[1], verbs()[2], verbs()[3]}) {
     std::size_t start = 0;
     const std::string_view text = help_text(verb);
     ASSERT_TRUE(text.ends_with('\n'));
