@@ -110,8 +110,9 @@ TEST_F(WindowsMinidump, IsOfWindows) {
   EXPECT_EQ(view_->u32(misc.offset + 12), 77u);
   EXPECT_EQ(view_->u32(misc.offset + 16), 2u);
   EXPECT_THAT(view_->stream_text(10), HasSubstr("profile Nt63, seed 1\n"));
-  for (const std::uint32_t absent : {5u, 0x47670004u, 0x47670009u, 0x44504c03u})
+  for (const std::uint32_t absent : {0x47670004u, 0x47670009u, 0x44504c03u})
     EXPECT_FALSE(view_->has(absent)) << absent;
+  EXPECT_TRUE(view_->has(5)) << "minidump_dump asks for it";
 }
 
 TEST_F(WindowsMinidump, Threads) {
