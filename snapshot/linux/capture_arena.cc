@@ -77,6 +77,11 @@ CaptureArena::~CaptureArena() {
   if (base_ != nullptr) munmap(base_, size_);
 }
 
+void CaptureArena::discard(std::size_t index) const {
+  // The pages are shared: only removing them from the file behind them frees them.
+  (void)madvise(xsave_ + index * xsave_stride_, xsave_stride_, MADV_REMOVE);
+}
+
 void CaptureArena::populate(std::size_t threads) const {
   const std::size_t used = xsave_stride_ - kIoBitmapSize;
   for (std::size_t i = 0; i < std::min(threads, capacity_); ++i) {

@@ -97,6 +97,9 @@ class CaptureArena {
 
   std::span<std::byte> copies() const { return {copies_, copies_size_}; }
 
+  /// Gives the room of record `index` back: its vector registers and bitmap were copied out.
+  void discard(std::size_t index) const;
+
   /// Faults the room for `threads` threads in, so that the stop need not.
   void populate(std::size_t threads) const;
 

@@ -188,6 +188,7 @@ void describe_threads(const CaptureArena& arena, const ProcDir& process, Process
       }
       const std::span<std::byte> bitmap = arena.io_bitmap(i).first(record.io_bitmap_size);
       registers.io_bitmap.assign(bitmap.begin(), bitmap.end());
+      arena.discard(i);
       if (record.has_shadow_stack) registers.shadow_stack_pointer = record.shadow_stack_pointer;
     } else {
       if (Result<ProcDir> task = process.task(record.tid)) registers_from_syscall(*task, registers);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // P5, P6: what the target pays while its dump is written, after the stop: memory for the pages that
-// it changes meanwhile, and speed. With the default settings, and without giving pages back, in
-// turn.
+// it changes meanwhile, and speed. With the default settings, without giving pages back, and with a
+// snapshot that is only held for as long and not written (what copy on write alone costs), in turn.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,8 +25,16 @@
 namespace doppel::bench {
 namespace {
 
-/// What the child of dump() does.
-Result<> capture_and_write(const Settings& settings, pid_t target, bool release) {
+enum class Mode { defaults, no_release, held };
+
+/// What the child of dump() does. Mode::held: for `held_ms`.
+Result<> capture_and_write(const Settings& settings, pid_t target, Mode mode, int held_ms) {
+  if (mode == Mode::held) {
+    const Snapshot snapshot = DOPPEL_TRY(LinuxBackend().capture({.target = target}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(held_ms));
+    return {};
+  }
+  const bool release = mode == Mode::defaults;
   const std::string path = settings.directory + "/bench.impact.zst";
   ::unlink(path.c_str());
   std::unique_ptr<Sink> sink = DOPPEL_TRY(FileSink::create(path));
@@ -44,11 +52,11 @@ Result<> capture_and_write(const Settings& settings, pid_t target, bool release)
 /// A process that captures the target and writes the dump.
 class Dump {
  public:
-  Dump(const Settings& settings, pid_t target, bool release) {
+  Dump(const Settings& settings, pid_t target, Mode mode, int held_ms) {
     pid_ = ::fork();
     if (pid_ < 0) die("fork");
     if (pid_ > 0) return;
-    const Result<> done = capture_and_write(settings, target, release);
+    const Result<> done = capture_and_write(settings, target, mode, held_ms);
     if (!done) std::fprintf(stderr, "dump: %s\n", error_text(done.error()).c_str());
     ::_exit(done ? 0 : 1);
   }
@@ -85,8 +93,8 @@ struct Impact {
   double extra_mib = 0;
 };
 
-Impact measure(const Settings& settings, const BenchTarget& target, std::uint64_t rate,
-               bool release, bool look_at_memory) {
+Impact measure(const Settings& settings, const BenchTarget& target, std::uint64_t rate, Mode mode,
+               bool look_at_memory, int held_ms = 0) {
   target.write_at(rate);
   pause_ms(200);
   const double rate_before = writes_per_second(target, settings.brief ? 200 : 1500);
@@ -96,7 +104,7 @@ Impact measure(const Settings& settings, const BenchTarget& target, std::uint64_
   double most = resident;
   const std::uint64_t writes = target.writes();
   const auto begin = Clock::now();
-  Dump dump(settings, target.pid(), release);
+  Dump dump(settings, target.pid(), mode, held_ms);
   pid_t clone = 0;
   while (!dump.done()) {
     lowest = std::min(lowest, available_memory());
@@ -122,9 +130,9 @@ Impact measure(const Settings& settings, const BenchTarget& target, std::uint64_
   impact.machine_mib = static_cast<double>(available - std::min(lowest, available)) / (1 << 20);
   target.write_at(0);
   std::fprintf(stderr,
-               "rate %s, release %d: %.1f s, writer %.2f x of %.0f/s, extra %.0f MiB (machine "
+               "rate %s, mode %d: %.1f s, writer %.2f x of %.0f/s, extra %.0f MiB (machine "
                "%.0f MiB)\n",
-               rate == BenchTarget::kFullSpeed ? "full" : "30000/s", release ? 1 : 0,
+               rate == BenchTarget::kFullSpeed ? "full" : "30000/s", static_cast<int>(mode),
                impact.seconds, impact.rate_ratio, rate_before, impact.extra_mib,
                impact.machine_mib);
   return impact;
@@ -142,41 +150,50 @@ int run(const Settings& settings) {
   const BenchTarget target(
       {.heap = mib << 20, .mix = true, .sleepers = 14, .probe = false, .writer = true});
   const std::string size = std::to_string(mib) + " MiB, ";
-  std::vector<Impact> memory[2], speed[2];
+  constexpr Mode kModes[] = {Mode::defaults, Mode::no_release, Mode::held};
+  std::vector<Impact> memory[3], speed[3];
   for (unsigned round = 0; round < rounds; ++round) {
-    for (const bool release : {true, false}) {
-      memory[release ? 1 : 0].push_back(measure(settings, target, 30'000, release, true));
+    int held_ms = 0;
+    for (const Mode mode : kModes) {
+      const Impact impact = measure(settings, target, 30'000, mode, true, held_ms);
+      if (mode == Mode::defaults) held_ms = static_cast<int>(impact.seconds * 1000);
+      memory[static_cast<int>(mode)].push_back(impact);
     }
   }
   for (unsigned round = 0; round < rounds; ++round) {
-    for (const bool release : {true, false}) {
-      speed[release ? 1 : 0].push_back(
-          measure(settings, target, BenchTarget::kFullSpeed, release, false));
+    int held_ms = 0;
+    for (const Mode mode : kModes) {
+      const Impact impact =
+          measure(settings, target, BenchTarget::kFullSpeed, mode, false, held_ms);
+      if (mode == Mode::defaults) held_ms = static_cast<int>(impact.seconds * 1000);
+      speed[static_cast<int>(mode)].push_back(impact);
     }
   }
-  for (const int release : {1, 0}) {
-    const std::string name =
-        size + (release == 1 ? "default settings" : "without release, to compare");
+  constexpr const char* kNames[] = {"default settings", "without release, to compare",
+                                    "held and not written, to compare"};
+  for (const Mode mode : kModes) {
+    const auto index = static_cast<std::size_t>(mode);
+    const std::string name = size + kNames[index];
     print({.id = "P5",
            .scene = name,
            .figure = "extra memory at 30 000 writes/s / RSS",
-           .value = median(each(memory[release], &Impact::extra)),
-           .goal = release == 1 ? Goal::at_most : Goal::none,
+           .value = median(each(memory[index], &Impact::extra)),
+           .goal = mode == Mode::defaults ? Goal::at_most : Goal::none,
            .limit = 0.15,
            .beside = text("%.0f MiB (MemAvailable fell by %.0f); dump %.1f s, writer %.2f x",
-                          median(each(memory[release], &Impact::extra_mib)),
-                          median(each(memory[release], &Impact::machine_mib)),
-                          median(each(memory[release], &Impact::seconds)),
-                          median(each(memory[release], &Impact::rate_ratio)))});
+                          median(each(memory[index], &Impact::extra_mib)),
+                          median(each(memory[index], &Impact::machine_mib)),
+                          median(each(memory[index], &Impact::seconds)),
+                          median(each(memory[index], &Impact::rate_ratio)))});
     print({.id = "P6",
            .scene = name,
            .figure = "full-speed writer, during / before",
-           .value = median(each(speed[release], &Impact::rate_ratio)),
-           .goal = release == 1 ? Goal::at_least : Goal::none,
+           .value = median(each(speed[index], &Impact::rate_ratio)),
+           .goal = mode == Mode::defaults ? Goal::at_least : Goal::none,
            .limit = 0.85,
            .beside = text("dump %.1f s; MemAvailable fell by %.0f MiB",
-                          median(each(speed[release], &Impact::seconds)),
-                          median(each(speed[release], &Impact::machine_mib)))});
+                          median(each(speed[index], &Impact::seconds)),
+                          median(each(speed[index], &Impact::machine_mib)))});
   }
   return 0;
 }
