@@ -60,6 +60,9 @@ class Executive {
 
   const ExecutiveOptions& options() const { return options_; }
 
+  /// Integrity levels came with Vista.
+  bool has_integrity_levels() const { return options_.profile != NtProfile::nt52; }
+
   Counters& counters() { return counters_; }
 
   /// What counters() was when the executive had just been made (invariant I7).

@@ -32,7 +32,11 @@ SecurityDescriptor default_file_security(const TokenData& token) {
 }
 
 AccessRequest access_of(const FileOpenRequest& request) {
-  return {.type = ObjectType::file, .desired = request.desired, .denied = 0, .mode = request.mode};
+  return {.type = ObjectType::file,
+          .desired = request.desired,
+          .denied = 0,
+          .mode = request.mode,
+          .labels = request.labels};
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ struct FileOpenRequest {
   std::uint32_t options = 0;
   const TokenData* token = nullptr;
   CallerMode mode = CallerMode::user;
+  bool labels = true;  ///< see AccessRequest
 };
 
 struct FileOpenResult {

@@ -105,7 +105,8 @@ NtStatus NtApi::open_image(const std::string& name, UserProcessInfo& info,
                                .disposition = FileDisposition::open,
                                .options = 0,
                                .token = &token(),
-                               .mode = caller_.mode},
+                               .mode = caller_.mode,
+                               .labels = executive_.has_integrity_levels()},
                               opened);
   if (!open_status.succeeded()) return open_status;
   info.state = create_state::fail_on_section;

@@ -35,7 +35,8 @@ NtStatus NtApi::do_create_file(HandleValue& handle, const FileCreation& creation
                                                  .disposition = creation.disposition,
                                                  .options = creation.options,
                                                  .token = &token(),
-                                                 .mode = caller_.mode},
+                                                 .mode = caller_.mode,
+                                                 .labels = executive_.has_integrity_levels()},
                                                 opened);
   if (!done.succeeded()) return done;
   const NtStatus given = caller_.process->handles.insert(

@@ -66,7 +66,8 @@ NtStatus NtApi::open_object(const ObjectRef<Object>& object, AccessMask desired,
                                         {.type = object->type(),
                                          .desired = desired,
                                          .denied = denied_rights(*object),
-                                         .mode = caller_.mode},
+                                         .mode = caller_.mode,
+                                         .labels = executive_.has_integrity_levels()},
                                         granted);
   if (!checked.succeeded()) return checked;
   return caller_.process->handles.insert(object, granted, attributes, handle);

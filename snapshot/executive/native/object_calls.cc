@@ -18,7 +18,10 @@ class TargetAccess final : public DuplicateAccess {
   NtStatus check(const Object& object, AccessMask beyond) override {
     AccessMask granted = 0;
     return check_access(target_.token->data, object.security(),
-                        {.type = object.type(), .desired = beyond, .denied = denied(object)},
+                        {.type = object.type(),
+                         .desired = beyond,
+                         .denied = denied(object),
+                         .labels = target_.executive.has_integrity_levels()},
                         granted);
   }
 

@@ -18,9 +18,11 @@ namespace {
 AccessMask self_access_of(const Process& process) {
   namespace pa = process_access;
   AccessMask granted = 0;
-  const NtStatus checked = check_access(
-      process.token->data, process.security(),
-      {.type = ObjectType::process, .desired = access::maximum_allowed, .denied = 0}, granted);
+  const NtStatus checked = check_access(process.token->data, process.security(),
+                                        {.type = ObjectType::process,
+                                         .desired = access::maximum_allowed,
+                                         .labels = process.executive.has_integrity_levels()},
+                                        granted);
   if (!checked.succeeded()) granted = 0;
   return granted | pa::terminate | pa::vm_operation | pa::vm_read | pa::vm_write | pa::dup_handle |
          pa::create_process | pa::create_thread | pa::query_information | pa::set_information |

@@ -73,7 +73,7 @@ NtStatus check_access(const TokenData& token, const std::optional<SecurityDescri
   AccessMask allowed = valid;
   const bool debuggable = request.type == ObjectType::process || request.type == ObjectType::thread;
   if (!debuggable || !token.has_enabled(Privilege::debug)) {
-    allowed &= ~removed_by_label(token, security, request.type);
+    if (request.labels) allowed &= ~removed_by_label(token, security, request.type);
     allowed &= granted_by_list(token, security, request.type);
   }
   return decide(request, allowed & ~request.denied, granted);

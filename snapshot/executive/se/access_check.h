@@ -21,6 +21,7 @@ struct AccessRequest {
   AccessMask desired = 0;  ///< may hold generic bits and MAXIMUM_ALLOWED
   AccessMask denied = 0;   ///< by protection: denied_process_rights(), denied_thread_rights()
   CallerMode mode = CallerMode::user;
+  bool labels = true;  ///< false: before Vista there are no integrity levels
 };
 
 /// SUCCESS with the rights of the new handle in `granted`, or ACCESS_DENIED with `granted`
