@@ -90,9 +90,9 @@ fetch_qemu() {
     -o Dir::Cache::archives="$cache/qemu/deb" qemu-system-x86 >"$cache/log/qemu.log" 2>&1 || { cat "$cache/log/qemu.log" >&2; return 1; }
   (cd "$cache/qemu/deb" && apt_private "$cache" apt-get -qq download busybox-static cpio) >>"$cache/log/qemu.log" 2>&1 ||
     { cat "$cache/log/qemu.log" >&2; return 1; }
-  for deb in "$cache"/qemu/deb/*.deb; do dpkg -x "$deb" "$cache/qemu"; done
+  for deb in "$cache"/qemu/deb/*.deb; do dpkg -x "$deb" "$cache/qemu" || return 1; done
   rm -rf "$cache/qemu/deb"
-  LD_LIBRARY_PATH=$(qemu_library_path "$cache") "$cache/qemu/usr/bin/qemu-system-x86_64" --version >/dev/null
+  LD_LIBRARY_PATH=$(qemu_library_path "$cache") "$cache/qemu/usr/bin/qemu-system-x86_64" --version >/dev/null || return 1
   touch "$cache/qemu/complete"
 }
 
@@ -126,7 +126,7 @@ fetch_kernel() {
   echo "fetching kernel $kernel: $package"
   (cd "$dir" && apt_private "$cache" apt-get -qq download "$package") >"$cache/log/kernel.log" 2>&1 ||
     { cat "$cache/log/kernel.log" >&2; return 1; }
-  for deb in "$dir"/*.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" --wildcards '*vmlinuz*'; done
+  for deb in "$dir"/*.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" --wildcards '*vmlinuz*' || return 1; done
   rm "$dir"/*.deb
   echo "${image#linux-image-} ($version)" >"$dir/name"
   find "$dir" -type f -name 'vmlinuz*' -exec mv {} "$dir/vmlinuz" \;
