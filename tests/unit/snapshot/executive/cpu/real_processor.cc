@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +30,11 @@ namespace {
                PROT_READ | PROT_EXEC) == 0 &&
       mprotect(reinterpret_cast<void*>(RealProcessor::kData + RealProcessor::kDataSize - 4096),
                4096, PROT_READ) == 0;
+  // The kernel writes into the area of restartable sequences at every switch; it will be unmapped.
+  if (__rseq_size != 0) {
+    auto* const area = static_cast<std::byte*>(__builtin_thread_pointer()) + __rseq_offset;
+    syscall(SYS_rseq, area, sizeof(struct rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+  }
   if (!placed || ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
   raise(SIGSTOP);
   _exit(2);
@@ -63,6 +70,25 @@ RealProcessor::RealProcessor() {
   if (child_ < 0 || waitpid(child_, &status, 0) != child_ || !WIFSTOPPED(status)) return;
   ok_ = ptrace(PTRACE_GETREGS, child_, nullptr, &template_) == 0;
   template_.orig_rax = ~0ull;  // no system call to restart
+  // Nothing else is left in it: a stray address must fault, whatever the loader or a sanitizer
+  // mapped. It runs no code of its own any more.
+  constexpr std::uint64_t kEnd = 0x7ffffffff000;
+  ok_ = ok_ && unmap(0, kCode) && unmap(kCode + kCodeSize, kData) && unmap(kData + kDataSize, kEnd);
+}
+
+bool RealProcessor::unmap(std::uint64_t begin, std::uint64_t end) {
+  code_[0] = std::byte{0x0f};  // syscall
+  code_[1] = std::byte{0x05};
+  user_regs_struct kernel = template_;
+  kernel.rip = kCode;
+  kernel.rax = SYS_munmap;
+  kernel.rdi = begin;
+  kernel.rsi = end - begin;
+  int status = 0;
+  return ptrace(PTRACE_SETREGS, child_, nullptr, &kernel) == 0 &&
+         ptrace(PTRACE_SINGLESTEP, child_, nullptr, nullptr) == 0 &&
+         waitpid(child_, &status, 0) == child_ && WIFSTOPPED(status) &&
+         ptrace(PTRACE_GETREGS, child_, nullptr, &kernel) == 0 && kernel.rax == 0;
 }
 
 RealProcessor::~RealProcessor() {

@@ -38,6 +38,9 @@ class RealProcessor {
   int step(GuestRegisters& registers, bool& breakpoint);
 
  private:
+  /// In the child, page aligned.
+  bool unmap(std::uint64_t begin, std::uint64_t end);
+
   pid_t child_ = -1;
   bool ok_ = false;
   std::byte* code_ = nullptr;
