@@ -73,24 +73,6 @@ Parser doctor_parser(Raw& raw) {
   return app;
 }
 
-Parser capture_parser(Raw& raw) {
-  Parser app = doctor_parser(raw);
-  app->add_option("-o,--output", raw.output);
-  app->add_option("--format", raw.format);
-  app->add_option("--level", raw.level);
-  app->add_option("--threads", raw.threads);
-  app->add_flag("--no-compress", raw.no_compress);
-  app->add_option("--filter", raw.filter);
-  app->add_option("--shared", raw.shared);
-  app->add_option("--max-pause", raw.max_pause);
-  app->add_option("--timeout", raw.timeout);
-  app->add_option("--engine", raw.engine);
-  app->add_option("--embed", raw.embed);
-  app->add_flag("--force-undumpable", raw.force_undumpable);
-  app->add_flag("-q,--quiet", raw.quiet);
-  return app;
-}
-
 Parser convert_parser(Raw& raw) {
   Parser app = doctor_parser(raw);
   app->add_option("-o,--output", raw.output);
@@ -99,6 +81,19 @@ Parser convert_parser(Raw& raw) {
   app->add_option("--threads", raw.threads);
   app->add_flag("--no-compress", raw.no_compress);
   app->add_flag("-q,--quiet", raw.quiet);
+  return app;
+}
+
+/// What convert takes, and more.
+Parser capture_parser(Raw& raw) {
+  Parser app = convert_parser(raw);
+  app->add_option("--filter", raw.filter);
+  app->add_option("--shared", raw.shared);
+  app->add_option("--max-pause", raw.max_pause);
+  app->add_option("--timeout", raw.timeout);
+  app->add_option("--engine", raw.engine);
+  app->add_option("--embed", raw.embed);
+  app->add_flag("--force-undumpable", raw.force_undumpable);
   return app;
 }
 

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <sstream>
 
+#include <tests/golden/compare.h>
 #include <tests/golden/core_file.h>
 #include <tests/support/fake_memory.h>
 #include <tests/support/image_builder.h>
@@ -98,18 +99,6 @@ std::string shortened(const std::string& yaml) {
     out += line + "\n";
   }
   return out;
-}
-
-void compare(const std::string& name, const std::string& said) {
-  const std::string path = std::string(DOPPEL_GOLDEN_DIR) + "/" + name;
-  if (std::getenv("DOPPEL_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(path) << said;
-    return;
-  }
-  std::ifstream file(path);
-  ASSERT_TRUE(file) << path;
-  const std::string expected{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(said, expected) << name;
 }
 
 TEST(Minidump, Obj2yamlOfLinux) {

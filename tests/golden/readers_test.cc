@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include <tests/golden/compare.h>
 #include <tests/golden/core_file.h>
 #include <tests/support/fake_memory.h>
 #include <tests/support/image_builder.h>
@@ -72,18 +73,6 @@ ProcessImage sample(FakeMemory& memory) {
       .fill(kStack + 0x10000, 0x2000, 4)
       .fill(0x7fff00000000, 0x1000, 5);
   return builder.build();
-}
-
-void compare(const std::string& name, const std::string& said) {
-  const std::string path = std::string(DOPPEL_GOLDEN_DIR) + "/" + name;
-  if (std::getenv("DOPPEL_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(path) << said;
-    return;
-  }
-  std::ifstream file(path);
-  ASSERT_TRUE(file) << path;
-  const std::string expected{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(said, expected) << name;
 }
 
 TEST(Readers, EuReadelfAndLlvmReadelf) {
