@@ -31,6 +31,13 @@
 
 namespace doppel {
 
+/// Debug builds look at the invariants after every call; others where it is asked for.
+#ifdef DOPPEL_CHECK_INVARIANTS
+inline constexpr bool kChecksInvariants = true;
+#else
+inline constexpr bool kChecksInvariants = false;
+#endif
+
 struct ExecutiveOptions {
   NtProfile profile = NtProfile::nt63;
   std::uint64_t seed = 1;
@@ -39,7 +46,8 @@ struct ExecutiveOptions {
   std::uint32_t file_pages = 65536;      ///< physical pages beyond those, for file data
   std::size_t max_handles = 65536;       ///< of one process
   std::uint64_t disk_bytes = 256 << 20;  ///< what the volume holds
-  bool check_invariants = false;  ///< assert them after every native call and every 1024 steps
+  bool check_invariants =
+      kChecksInvariants;  ///< assert them after every native call and every 1024 steps
 };
 
 /// One native call, as the trace tells it.

@@ -3,6 +3,7 @@
 // The stepper. Threads are looked at in the order of their ids; the generator of the seeded policy
 // is splitmix64 (public domain, Vigna).
 #include <algorithm>
+#include <cassert>
 #include <vector>
 
 #include <snapshot/executive/executive.h>
@@ -69,9 +70,8 @@ bool Stepper::pick() {
 
 /// Time leaps to the next timer; false when there is none.
 bool Stepper::leap() {
-  const std::optional<std::uint64_t> next = next_timer(executive_);
-  if (!next) return false;
-  if (*next > executive_.now()) executive_.advance(*next - executive_.now());
+  if (!next_timer) return false;
+  if (*next_timer > executive_.now()) executive_.advance(*next_timer - executive_.now());
   fire_timers(executive_);
   return true;
 }
@@ -79,6 +79,7 @@ bool Stepper::leap() {
 void Stepper::run_one(NtThread& running) {
   const ObjectRef<NtThread> thread(&running);
   const ObjectRef<Process> process = thread->process;
+  assert(thread->runnable());  // I6
   GuestRegisters& registers = thread->context.registers;
   process->started = true;
   thread->state = ThreadState::running;
@@ -114,13 +115,11 @@ void Stepper::run_one(NtThread& running) {
 
 StepOutcome Stepper::step(std::uint64_t count) {
   for (std::uint64_t i = 0; i < count; ++i) {
-    const bool jumps = !waiters_.empty() && next_timer(executive_) &&
-                       executive_.faults().fault(FaultSite::time_jump);
-    if (jumps) leap();
+    if (next_timer && executive_.faults().fault(FaultSite::time_jump)) leap();
     if (pick()) {
       run_one(*current_);
       executive_.advance(1);
-      if (!waiters_.empty()) fire_timers(executive_);
+      if (next_timer && *next_timer <= executive_.now()) fire_timers(executive_);
     } else if (!leap()) {
       const bool waits = std::ranges::any_of(waiters_, [](const ObjectRef<NtThread>& thread) {
         return thread->wait.kind != WaitKind::crash_port;

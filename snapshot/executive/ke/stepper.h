@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ class Stepper {
 
   /// The threads that wait, first come first; for ke/wait.h.
   std::vector<ObjectRef<NtThread>>& waiters() { return waiters_; }
+
+  /// When the first of their waits is over; kept by ke/wait.h.
+  std::optional<std::uint64_t> next_timer;
 
   /// The last instruction outside the processor's repertoire, by name, with its address; "" if
   /// none.

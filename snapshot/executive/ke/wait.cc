@@ -19,6 +19,16 @@ void for_each_waiter(Executive& executive, Function function) {
   }
 }
 
+/// The earliest end of a wait.
+void update_timer(Stepper& stepper) {
+  stepper.next_timer.reset();
+  for (const ObjectRef<NtThread>& thread : stepper.waiters()) {
+    const std::optional<std::uint64_t>& deadline = thread->wait.deadline;
+    if (deadline && (!stepper.next_timer || *deadline < *stepper.next_timer))
+      stepper.next_timer = deadline;
+  }
+}
+
 }  // namespace
 
 Mutant::Mutant(Executive& owner_executive)
@@ -62,11 +72,13 @@ void begin_wait(Executive& executive, NtThread& thread, ThreadWait wait) {
   thread.wait = std::move(wait);
   thread.state = ThreadState::waiting;
   executive.stepper().waiters().push_back(ObjectRef<NtThread>(&thread));
+  update_timer(executive.stepper());
 }
 
 void abandon_wait(Executive& executive, NtThread& thread) {
   thread.wait = {};
   std::erase(executive.stepper().waiters(), ObjectRef<NtThread>(&thread));
+  update_timer(executive.stepper());
 }
 
 void end_wait(Executive& executive, NtThread& thread, NtStatus result) {
@@ -104,15 +116,6 @@ void fire_timers(Executive& executive) {
     const bool delay = thread.wait.kind == WaitKind::delay;
     end_wait(executive, thread, delay ? status::success : status::timeout);
   });
-}
-
-std::optional<std::uint64_t> next_timer(Executive& executive) {
-  std::optional<std::uint64_t> next;
-  for (const ObjectRef<NtThread>& thread : executive.stepper().waiters()) {
-    if (thread->wait.deadline && (!next || *thread->wait.deadline < *next))
-      next = thread->wait.deadline;
-  }
-  return next;
 }
 
 void abandon_mutants(Executive& executive, const Object& owner) {

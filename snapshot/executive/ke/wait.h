@@ -31,8 +31,6 @@ void wake_waiters(Executive& executive, Object& object);
 void wake_lockers(Executive& executive, const FileNode& node);
 /// Ends the waits whose time is over.
 void fire_timers(Executive& executive);
-/// The earliest end of a wait, in virtual time.
-std::optional<std::uint64_t> next_timer(Executive& executive);
 
 /// Every mutant of `owner` is free and abandoned.
 void abandon_mutants(Executive& executive, const Object& owner);

@@ -16,7 +16,7 @@ namespace {
 
 namespace create_state {
 constexpr std::uint32_t fail_on_file_open = 1, fail_on_section = 2, fail_exe_format = 3,
-                        success = 6;
+                        fail_machine = 4, success = 6;
 }
 
 constexpr std::uint64_t kCreateInfoSize = 0x58;
@@ -42,6 +42,17 @@ NtStatus protection_of(const UserProcessAttributes& attributes, std::uint32_t pr
     return status::invalid_image_hash;
   protection = wanted;
   return status::success;
+}
+
+/// A PE file whose header names another processor.
+bool is_of_another_machine(const FileNode& node) {
+  std::uint16_t magic = 0, machine = 0;
+  std::uint32_t header = 0, signature = 0;
+  const auto get = [&](std::uint64_t at, auto& value) {
+    return node.read(at, reinterpret_cast<std::byte*>(&value), sizeof value) == sizeof value;
+  };
+  return get(0, magic) && magic == 0x5A4D && get(0x3C, header) && get(header, signature) &&
+         signature == 0x4550 && get(header + 4, machine) && machine != 0x8664;
 }
 
 bool valid_level(std::uint8_t level) {
@@ -117,7 +128,10 @@ NtStatus NtApi::open_image(const std::string& name, UserProcessInfo& info,
                                     .node = opened.file->node.get(),
                                     .file = ObjectRef<Object>(opened.file.get())},
                                    section);
-  if (!mapped.succeeded()) return mapped;
+  if (!mapped.succeeded()) {
+    if (is_of_another_machine(*opened.file->node)) info.state = create_state::fail_machine;
+    return mapped;
+  }
   info.state = create_state::fail_exe_format;
   if (section->image().is_dll() || section->image().entry == 0) return status::invalid_image_format;
   info.state = 0;

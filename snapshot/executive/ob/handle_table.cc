@@ -44,8 +44,11 @@ HandleEntry* HandleTable::slot(HandleValue handle) {
 }
 
 void HandleTable::put(std::size_t index, HandleEntry entry) {
+  for (std::size_t gap = entries_.size(); gap < index; ++gap) gaps_.insert(gap);
   if (index >= entries_.size()) entries_.resize(index + 1);
+  gaps_.erase(index);
   entry.object->add_handle();
+  ++counts_[entry.object.get()];
   entries_[index] = std::move(entry);
   ++count_;
   ++counters_.handles;
@@ -55,9 +58,7 @@ NtStatus HandleTable::insert(const ObjectRef<Object>& object, AccessMask granted
                              std::uint32_t attributes, HandleValue& handle) {
   if (swept_) return status::process_is_terminating;
   if (faults_.fault(FaultSite::handle_alloc)) return status::insufficient_resources;
-  const auto free =
-      std::ranges::find_if(entries_, [](const HandleEntry& entry) { return !entry.object; });
-  const std::size_t index = static_cast<std::size_t>(free - entries_.begin());
+  const std::size_t index = gaps_.empty() ? entries_.size() : *gaps_.begin();
   if (index >= max_handles_) return status::insufficient_resources;
   put(index, {.object = object,
               .granted = granted & kHandleAccessBits,
@@ -92,6 +93,8 @@ void HandleTable::remove(std::size_t index) {
                           .process_handles = handles_to(*object),
                           .system_handles = object->handle_count()};
   entries_[index] = {};
+  gaps_.insert(index);
+  if (--counts_[object.get()] == 0) counts_.erase(object.get());
   --count_;
   --counters_.handles;
   object->remove_handle();
@@ -115,6 +118,7 @@ void HandleTable::sweep() {
     if (entries_[index].object) remove(index);
   }
   entries_.clear();
+  gaps_.clear();
 }
 
 NtStatus HandleTable::inherit(const HandleTable& parent,
@@ -154,8 +158,8 @@ NtStatus HandleTable::set_attributes(HandleValue handle, bool inherit, bool prot
 }
 
 std::uint64_t HandleTable::handles_to(const Object& object) const {
-  return static_cast<std::uint64_t>(std::ranges::count_if(
-      entries_, [&](const HandleEntry& entry) { return entry.object.get() == &object; }));
+  const auto found = counts_.find(&object);
+  return found == counts_.end() ? 0 : found->second;
 }
 
 namespace {

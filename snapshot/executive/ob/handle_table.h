@@ -8,7 +8,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -94,6 +96,7 @@ class HandleTable {
 
   std::size_t count() const { return count_; }
 
+  /// How many entries lead to `object`.
   std::uint64_t handles_to(const Object& object) const;
 
   /// Entries by index, gaps included; the value of an index is 4 * (index + 1).
@@ -111,6 +114,8 @@ class HandleTable {
   FaultPlan& faults_;
   Counters& counters_;
   std::vector<HandleEntry> entries_;
+  std::set<std::size_t> gaps_;                     ///< indexes of empty entries
+  std::map<const Object*, std::uint64_t> counts_;  ///< looked up only, never walked
   std::size_t count_ = 0;
   bool swept_ = false;
 };

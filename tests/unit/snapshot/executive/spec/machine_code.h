@@ -23,6 +23,8 @@ class MachineCode {
 
   MachineCode& load_r10(std::uint64_t value) { return raw({0x49, 0xBA}).quad(value); }
 
+  MachineCode& load_rdx(std::uint64_t value) { return raw({0x48, 0xBA}).quad(value); }
+
   /// mov eax, NUMBER; syscall.
   MachineCode& service(std::uint32_t number) {
     return raw({0xB8, number & 0xFF, number >> 8 & 0xFF, 0, 0, 0x0F, 0x05});
