@@ -1,11 +1,12 @@
 # Installation: libraries, headers, CMake package and pkg-config files, man page. The command itself is
 # installed by cli/.
 #
-# The package has three components. A static library's private dependencies are link dependencies of its
+# The package has four components. A static library's private dependencies are link dependencies of its
 # consumer, so the split is by what a consumer must have installed:
 #   doppel::snapshot     take a process: support, model, linux_backend                needs nothing
 #   doppel::dumpwriter   write a dump:   plan, elf, minidump, formats, sink, job   needs zstd, threads
 #   doppel::read         open a dump                                            needs LLVM
+#   doppel::executive    the NT executive model                                 needs LLVM, Zydis
 include(CMakePackageConfigHelpers)
 
 set(DOPPEL_INSTALL_INCLUDEDIR ${CMAKE_INSTALL_INCLUDEDIR}/doppel-${PROJECT_VERSION_MAJOR})
@@ -95,6 +96,11 @@ doppel_install_component(read
   MODULES read
   REQUIRES doppel-dumpwriter
   LIBS ${doppel_llvm_flags})
+doppel_install_component(executive
+  DESCRIPTION "Run and capture processes on a model of the NT executive"
+  MODULES executive_cpu executive_backend
+  REQUIRES doppel-snapshot
+  LIBS -lZydis ${doppel_llvm_flags})
 
 configure_package_config_file(cmake/doppelConfig.cmake.in ${PROJECT_BINARY_DIR}/doppelConfig.cmake
                               INSTALL_DESTINATION ${DOPPEL_INSTALL_CMAKEDIR})
