@@ -173,7 +173,7 @@ Result<Snapshot> ExecutiveBackend::capture(const CaptureRequest& request) {
     if (basic) clone_id = basic->id;
   }
   const HandleValue held = memory->process();
-  describe_regions(nt_, held, map, request.shared, direct, image);
+  describe_regions(nt_, direct ? held : target.get(), held, map, request.shared, direct, image);
   if (request.shared == SharedMemory::copy) keep_shared(image, *memory);
   if (!between()) return cancelled();
   suspension.end();

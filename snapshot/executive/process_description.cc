@@ -219,14 +219,15 @@ NtStatus describe_handles(NtApi& nt, HandleValue process, ProcessImage& image) {
   return done;
 }
 
-void describe_regions(NtApi& nt, HandleValue clone, const std::vector<MemoryInformation>& map,
-                      SharedMemory shared, bool direct, ProcessImage& image) {
+void describe_regions(NtApi& nt, HandleValue original, HandleValue clone,
+                      const std::vector<MemoryInformation>& map, SharedMemory shared, bool direct,
+                      ProcessImage& image) {
   for (const MemoryInformation& run : map) {
     const std::optional<MemoryInformation> now = query_memory(nt, clone, run.base);
     const bool absent = !now || now->state == mem::free;
     const bool mapped = run.type != mem::private_memory;
     const std::string path =
-        mapped && !absent ? dos_path(mapped_file_name(nt, clone, run.base)) : std::string();
+        mapped ? dos_path(mapped_file_name(nt, original, run.base)) : std::string();
     std::vector<Stretch> stretches{{run, mapped}};
     if (!absent) stretches = stretches_of(nt, clone, run);
     for (const Stretch& stretch : stretches) {

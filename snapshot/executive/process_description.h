@@ -32,10 +32,11 @@ NtStatus describe_threads(NtApi& nt, HandleValue process, std::uint32_t suspensi
 /// The status of the query.
 NtStatus describe_handles(NtApi& nt, HandleValue process, ProcessImage& image);
 
-/// What `map` says, as regions, with what is missing or torn of them. `clone` has been made of a
-/// process whose own map was `map`, or is that process itself (`direct`).
-void describe_regions(NtApi& nt, HandleValue clone, const std::vector<MemoryInformation>& map,
-                      SharedMemory shared, bool direct, ProcessImage& image);
+/// What `map` says, as regions, with what is missing or torn of them. `map` is that of `original`;
+/// `clone` has been made of it, or is the same process (`direct`).
+void describe_regions(NtApi& nt, HandleValue original, HandleValue clone,
+                      const std::vector<MemoryInformation>& map, SharedMemory shared, bool direct,
+                      ProcessImage& image);
 
 /// Images by their headers, read through `memory`.
 void describe_modules(const Memory& memory, ProcessImage& image);

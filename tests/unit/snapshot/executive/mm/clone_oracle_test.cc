@@ -304,7 +304,7 @@ std::uint64_t run_sequence(std::uint64_t seed, std::uint64_t operations) {
 class CloneOracle : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(CloneOracle, T47RandomSequencesLookTheSame) {
-  constexpr std::uint64_t kSequences = 4000;
+  constexpr std::uint64_t kSequences = 10'000;
   std::uint64_t clones = 0;
   for (std::uint64_t i = 0; i < kSequences && !HasFailure(); ++i)
     clones += run_sequence(GetParam() * 1000003 + i, 40);
