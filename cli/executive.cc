@@ -89,6 +89,10 @@ class ExecutiveRun {
     if (auto message = start()) return refuse(*message);
     if (last().end == GuestEnd::crashed) {
       if (auto message = after_crash()) return refuse(*message);
+    } else if (options_.dump && last().end != GuestEnd::exited) {
+      if (auto message = dump_living()) return refuse(*message);
+    } else if (options_.dump) {
+      say("no crash, and so no dump\n");
     }
     return tell();
   }
@@ -186,25 +190,39 @@ class ExecutiveRun {
     return last().end == GuestEnd::crashed ? dismiss() : std::nullopt;
   }
 
+  std::optional<Message> clone(ExecutiveBackend& backend, std::uint32_t process,
+                               Snapshot& snapshot) {
+    backend.inherit_handles(options_.inherit_handles);
+    Result<Snapshot> taken = backend.capture({.target = static_cast<std::int32_t>(process)});
+    if (!taken)
+      return Message{.exit = ExitCode::failed,
+                     .what = fmt::format("cannot clone {} {}", program_, process),
+                     .why = error_text(taken.error()),
+                     .next = ""};
+    snapshot = std::move(*taken);
+    report_.cloned = true;
+    report_.clone_threads = snapshot.image.threads.size();
+    report_.clone_regions = snapshot.image.regions.size();
+    say(fmt::format("cloned {} its handles: {} regions, {} thread{}\n",
+                    options_.inherit_handles ? "with" : "without", report_.clone_regions,
+                    report_.clone_threads, report_.clone_threads == 1 ? "" : "s"));
+    return std::nullopt;
+  }
+
+  /// It runs still, or waits: dumped as it is.
+  std::optional<Message> dump_living() {
+    ExecutiveBackend backend(session_->service());
+    Snapshot snapshot;
+    if (auto message = clone(backend, last().process, snapshot)) return message;
+    return write(std::move(snapshot));
+  }
+
   std::optional<Message> after_crash() {
     if (!options_.dump && !options_.restart) return dismiss();
     ExecutiveBackend backend(session_->service());
     backend.set_crash(session_->crash());
-    backend.inherit_handles(options_.inherit_handles);
-    Result<Snapshot> taken =
-        backend.capture({.target = static_cast<std::int32_t>(session_->crash().process)});
-    if (!taken)
-      return Message{.exit = ExitCode::failed,
-                     .what = "cannot clone the crashed process",
-                     .why = error_text(taken.error()),
-                     .next = ""};
-    Snapshot snapshot = std::move(*taken);
-    report_.cloned = true;
-    report_.clone_threads = snapshot.image.threads.size();
-    report_.clone_regions = snapshot.image.regions.size();
-    say(fmt::format("cloned {} its handles: {} regions, {} threads\n",
-                    options_.inherit_handles ? "with" : "without", report_.clone_regions,
-                    report_.clone_threads));
+    Snapshot snapshot;
+    if (auto message = clone(backend, session_->crash().process, snapshot)) return message;
     if (auto message = dismiss()) return message;
     // The clone lives: who is started now shows what it holds.
     if (options_.restart) {

@@ -136,7 +136,8 @@ GUEST.exe is a PE32+ program without imports, as those of samples/guests.
 
 What happens at a crash:
   --dump FILE         write a minidump; the program and its PDB are laid beside it,
-                      where lldb finds them. Never overwritten
+                      where lldb finds them. Never overwritten. Also of a program
+                      that runs or waits still when --max-steps are over
   --restart           start the program again while the clone lives
   --inherit-handles   the counter-example: the clone inherits the handles, and who
                       is restarted meets STATUS_SHARING_VIOLATION until it is gone
@@ -158,7 +159,7 @@ Examples:
   doppel executive run holder.exe --restart --inherit-handles
   lldb-19 -c /tmp/holder.dmp -o 'bt all'
 
-Exit codes: 0 the program ended with 0, or its crash was dumped; 1 it ended
+Exit codes: 0 the program ended with 0, or was dumped; 1 it ended
 otherwise, or could not be started; 2 wrong usage; 3 dumped with losses.
 )";
 

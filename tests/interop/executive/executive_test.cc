@@ -301,6 +301,27 @@ TEST_F(ExecutiveCommand, NothingIsOverwritten) {
   EXPECT_EQ(bytes_of(file("holder.pdb")), "mine");
 }
 
+TEST_F(ExecutiveCommand, WhatRunsOrWaitsIsDumpedToo) {
+  for (const std::string level : {"", "-O2"}) {
+    const std::string running = file("counter" + level + ".dmp");
+    CommandResult told =
+        run({kGuests + "counter" + level + ".exe", "--max-steps", "5000", "--dump", running});
+    EXPECT_EQ(told.exit, 0) << told.output;
+    const std::vector<std::string> names = names_of(frames(running));
+    ASSERT_FALSE(names.empty());
+    EXPECT_EQ(names.back(), "entry");
+    const std::string waiting = file("server" + level + ".dmp");
+    told = run({kGuests + "server" + level + ".exe", "--dump", waiting});
+    EXPECT_EQ(told.exit, 0) << told.output;
+    EXPECT_THAT(told.output, HasSubstr("waits for what nobody will do"));
+    EXPECT_THAT(names_of(frames(waiting)), ElementsAre("ntx_call", "entry"));
+  }
+  const CommandResult told = run({kGuests + "argv.exe", "--dump", file("argv.dmp")});
+  EXPECT_EQ(told.exit, 0) << told.output;
+  EXPECT_THAT(told.output, HasSubstr("no crash, and so no dump"));
+  EXPECT_FALSE(std::filesystem::exists(file("argv.dmp")));
+}
+
 TEST_F(ExecutiveCommand, WhatRunsForEverIsEnded) {
   const CommandResult told = run({kGuests + "counter.exe", "--max-steps", "5000"});
   EXPECT_EQ(told.exit, 1);
