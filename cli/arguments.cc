@@ -23,7 +23,8 @@
 namespace doppel {
 namespace {
 
-constexpr std::array<std::string_view, 4> kVerbs = {"capture", "convert", "doctor", "executive"};
+constexpr std::array<std::string_view, 5> kVerbs = {"capture", "convert", "doctor", "executive",
+                                                    "run"};
 
 // The kernel's filter has nine bits (include/linux/sched/coredump.h, MMF_DUMP_FILTER_BITS).
 constexpr std::uint64_t kFilterMax = 0x1ff;
@@ -39,8 +40,9 @@ struct Raw {
   std::vector<std::string> targets;
   std::string output, format, level, threads, filter, shared, max_pause, timeout, engine, embed;
   std::string seed, profile, max_steps, dump, fault;
-  std::string color;
   bool inherit_handles = false, restart = false, trace = false;
+  std::string color, restart_when, max_restarts, dump_dir, keep, json_events;
+  bool no_follow = false;
   bool no_compress = false, force_undumpable = false, json = false, quiet = false, help = false;
   bool version = false;
 };
@@ -110,9 +112,31 @@ Parser executive_parser(Raw& raw) {
   return app;
 }
 
+Parser run_parser(Raw& raw) {
+  Parser app = bare_parser();
+  // The first word that is no option is the command, and all behind it is the command's.
+  app->prefix_command();
+  app->add_option("--restart", raw.restart_when);
+  app->add_option("--max-restarts", raw.max_restarts);
+  app->add_option("--dump-dir", raw.dump_dir);
+  app->add_option("--keep", raw.keep);
+  app->add_flag("--no-follow", raw.no_follow);
+  app->add_option("--json-events", raw.json_events);
+  app->add_option("--format", raw.format);
+  app->add_option("--level", raw.level);
+  app->add_option("--threads", raw.threads);
+  app->add_flag("--no-compress", raw.no_compress);
+  app->add_option("--filter", raw.filter);
+  app->add_flag("-q,--quiet", raw.quiet);
+  app->add_option("--color", raw.color);
+  app->add_flag("-h,--help", raw.help);
+  return app;
+}
+
 Parser parser_of(std::string_view verb, Raw& raw) {
   if (verb == "capture") return capture_parser(raw);
   if (verb == "executive") return executive_parser(raw);
+  if (verb == "run") return run_parser(raw);
   return verb == "convert" ? convert_parser(raw) : doctor_parser(raw);
 }
 
@@ -317,6 +341,50 @@ ConvertOptions convert_options(const CLI::App& app, Raw raw) {
   return options;
 }
 
+/// "N/SECONDS"
+RestartLimit restart_limit(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    throw UsageError{fmt::format("--max-restarts wants N/SECONDS, like 10/60, not '{}'", text)};
+  }
+  return {.count = number("--max-restarts", text.substr(0, slash), 0, 1'000'000),
+          .within = duration<std::chrono::milliseconds>("--max-restarts", text.substr(slash + 1),
+                                                        "seconds", 1)};
+}
+
+ServiceOptions service_options(const CLI::App& app, const Raw& raw,
+                               std::vector<std::string> command) {
+  ServiceOptions options;
+  options.color = color_of(raw.color);
+  if (command.empty()) throw UsageError{"which command? Give it behind --"};
+  if (command.front().empty()) throw UsageError{"the name of the command is empty"};
+  options.command = std::move(command);
+  if (given(app, "--restart")) {
+    options.restart = choice<RestartMode>("--restart", raw.restart_when,
+                                          {{"never", RestartMode::never},
+                                           {"on-crash", RestartMode::on_crash},
+                                           {"always", RestartMode::always}});
+  }
+  if (given(app, "--max-restarts")) options.limit = restart_limit(raw.max_restarts);
+  if (given(app, "--dump-dir")) {
+    if (raw.dump_dir.empty()) throw UsageError{"--dump-dir wants a directory"};
+    options.dump_directory = raw.dump_dir;
+  }
+  if (given(app, "--keep")) options.keep = number("--keep", raw.keep, 1, 1'000'000);
+  options.follow = !raw.no_follow;
+  if (given(app, "--json-events")) {
+    if (raw.json_events.empty()) throw UsageError{"--json-events wants a file name"};
+    options.json_events = raw.json_events;
+  }
+  if (given(app, "--format")) options.format = format_of(raw);
+  options.compress = compressed(app, raw, options.format);
+  options.level = level_of(app, raw);
+  options.threads = threads_of(app, raw);
+  if (given(app, "--filter")) options.filter = number("--filter", raw.filter, 0, kFilterMax, true);
+  options.quiet = raw.quiet;
+  return options;
+}
+
 DoctorOptions doctor_options(const Raw& raw) {
   DoctorOptions options;
   options.color = color_of(raw.color);
@@ -408,7 +476,20 @@ Command parse_verb(std::string_view verb, std::span<const std::string> arguments
     Raw raw;
     raw.color = color;
     Parser app = parser_of(verb, raw);
+    std::vector<std::string> command;
+    if (verb == "run") {
+      const auto mark = std::ranges::find(arguments, "--");
+      if (mark != arguments.end()) command.assign(mark + 1, arguments.end());
+      arguments = arguments.first(static_cast<std::size_t>(mark - arguments.begin()));
+    }
     parse(*app, arguments);
+    if (verb == "run" && !raw.help) {
+      const std::vector<std::string> words = app->remaining();
+      if (!words.empty() && words.front().starts_with('-')) refuse_extras(*app, words);
+      // Without the mark; with it, it was one of the command's own words.
+      command.insert(command.begin(), words.begin(), words.end());
+      return service_options(*app, raw, std::move(command));
+    }
     if (raw.help) return Say{std::string(help_text(verb))};
     refuse_extras(*app, app->remaining());
     if (verb == "capture") return capture_options(*app, raw);

@@ -24,8 +24,8 @@ struct Say {
 };
 
 /// The Message is a usage error (exit code 2), complete with what to try.
-using Command =
-    std::variant<CaptureOptions, ConvertOptions, DoctorOptions, ExecutiveRunOptions, Say, Message>;
+using Command = std::variant<CaptureOptions, ConvertOptions, DoctorOptions, ExecutiveRunOptions,
+                             ServiceOptions, Say, Message>;
 
 /// Judges the command line; `arguments` excludes the program's name. Never throws, prints or exits.
 Command parse_arguments(std::span<const std::string> arguments);

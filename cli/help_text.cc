@@ -11,6 +11,8 @@ Usage: doppel COMMAND [OPTIONS]
 
 Commands:
   capture PID|NAME   take a dump; the process pauses for milliseconds and runs on
+  run -- COMMAND     run a service; when it crashes it is back within milliseconds
+                     and its dump is written afterwards
   convert DUMP       write a dump in another format: ELF core, minidump
   doctor [PID|NAME]  what stands in the way of a capture, and the remedy for it
   executive run EXE  a program on the model of the NT executive
@@ -105,6 +107,50 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the dump was cut or is damaged: t
 new one holds what there was; 5 not permitted.
 )";
 
+constexpr std::string_view kRun =
+    R"(Run a service. When it crashes, its memory is handed over, not copied: it is
+dead, its ports, locks and files are free, and it is started again within
+milliseconds whatever its size; the dump is written afterwards. What the service
+handles itself - a SIGSEGV of a runtime, SIGABRT with a handler - is not touched.
+
+Usage: doppel run [OPTIONS] -- COMMAND [ARG...]
+
+Restart:
+  --restart WHEN        never (default), on-crash: after a signal that is not TERM,
+                        INT, HUP or PIPE; always: also after an exit. The first
+                        restart comes at once, each early death doubles the pause
+  --max-restarts N/S    give up after N restarts within S seconds (10/60)
+
+Dumps:
+  --dump-dir DIR        where to (default: the current directory). The first crash of
+                        a kind is dumped whole, the next four with stacks only, then
+                        they are counted
+  --keep N              remove the oldest beyond N dumps of a program
+  --format NAME         elf (default) or minidump
+  --filter MASK         memory kinds, the bits of core(5)'s coredump_filter (0x33)
+  --no-compress, --level N, --threads N    as for capture
+
+Watching:
+  --no-follow           children of the service are not watched
+  --json-events FILE    append one JSON object a line: started crashed handed_over
+                        reaped all_clear restarted dump_written dump_failed gave_up
+  -q, --quiet           no messages on stderr
+  --color WHEN          auto, always or never; NO_COLOR is honoured
+  -h, --help            this text
+
+Signals to doppel go to the service; SIGTERM ends it without a restart. As process
+1 of a container doppel collects orphans. LISTEN_PID, WATCHDOG_PID and
+NOTIFY_SOCKET of a service manager are made right for every instance. No other
+debugger can attach to what doppel watches.
+
+Examples:
+  doppel run --restart on-crash --dump-dir /var/crash -- redis-server redis.conf
+  doppel run --restart always --max-restarts 5/300 --keep 3 -- ./server
+
+Exit codes: the service's own, and its signal; 2 wrong usage, 5 not permitted, 126
+cannot be run, 127 not found.
+)";
+
 constexpr std::string_view kDoctor =
     R"(Say what stands in the way of a capture, and the remedy for it. Nothing is
 touched. Without a process: look at this machine and at our own privileges.
@@ -170,6 +216,7 @@ std::string_view help_text(std::string_view verb) {
   if (verb == "convert") return kConvert;
   if (verb == "doctor") return kDoctor;
   if (verb == "executive") return kExecutive;
+  if (verb == "run") return kRun;
   return kMain;
 }
 

@@ -11,6 +11,7 @@
 #include <cli/convert.h>
 #include <cli/doctor.h>
 #include <cli/executive.h>
+#include <cli/run/run.h>
 
 namespace doppel {
 namespace {
@@ -40,5 +41,9 @@ ExitCode run(const Command& command) {
 
 int main(int count, char** words) {
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
-  return static_cast<int>(doppel::run(doppel::parse_arguments(arguments)));
+  const doppel::Command command = doppel::parse_arguments(arguments);
+  // Its exit code is the service's, and no ExitCode.
+  if (const auto* options = std::get_if<doppel::ServiceOptions>(&command))
+    return doppel::run_command(*options, doppel::Console(options->color), doppel::Sys::real());
+  return static_cast<int>(doppel::run(command));
 }

@@ -50,6 +50,35 @@ struct ConvertOptions {
   ColorChoice color = ColorChoice::automatic;
 };
 
+enum class RestartMode {
+  never,
+  on_crash,  ///< when a signal ended it that is not one people end services with
+  always,
+};
+
+/// At most `count` restarts in any stretch of `within`.
+struct RestartLimit {
+  std::size_t count = 10;
+  std::chrono::milliseconds within{60'000};
+};
+
+struct ServiceOptions {
+  std::vector<std::string> command;  ///< program and arguments
+  RestartMode restart = RestartMode::never;
+  RestartLimit limit;
+  std::string dump_directory;              ///< empty: the current one
+  std::optional<std::size_t> keep;         ///< dumps per program, 1..; absent: all
+  bool follow = true;                      ///< children are watched too
+  std::optional<std::string> json_events;  ///< a file, appended to
+  std::string format = "elf";
+  bool compress = true;
+  std::optional<int> level;         ///< as in CaptureOptions
+  std::optional<unsigned> threads;  ///< as in CaptureOptions
+  std::optional<std::uint64_t> filter;
+  bool quiet = false;
+  ColorChoice color = ColorChoice::automatic;
+};
+
 struct DoctorOptions {
   std::optional<std::string> target;  ///< absent: look at the machine and at our own privileges
   bool json = false;

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <cerrno>
 #include <string>
@@ -49,7 +50,18 @@ MemoryHolder::~MemoryHolder() {
 Result<long> MemoryHolder::call(const RemoteCall& call) {
   if (clone_.tracee.tid() == 0) return fail(Errc::gone, "work with the holder of the memory");
   RemoteCalls calls(clone_.tracee, clone_.registers, clone_.gadget, RemoteCalls::Of::ours);
-  return calls.call(call);
+  Result<long> value = calls.call(call);
+  acknowledge();
+  return value;
+}
+
+/// The holder stands still for the rest of its life; whoever waits for all tasks must not be told
+/// of that again and again. Its stop is consumed: it carries no signal that could be lost.
+void MemoryHolder::acknowledge() {
+  siginfo_t info{};
+  if (clone_.tracee.stopped()) {
+    (void)sys_.waitid(P_PID, clone_.tracee.tid(), &info, WSTOPPED | WNOHANG | __WALL);
+  }
 }
 
 Result<int> MemoryHolder::dumpable() {
@@ -83,7 +95,9 @@ void MemoryHolder::leave_directory(int memory_fd) {
 
 Settled MemoryHolder::settle(const TargetProcess& target, int memory_fd) {
   leave_directory(memory_fd);
-  return settle_clone(sys_, target, clone_, memory_fd);
+  const Settled settled = settle_clone(sys_, target, clone_, memory_fd);
+  acknowledge();
+  return settled;
 }
 
 void MemoryHolder::give_back(std::span<const AddressRange> ranges) {

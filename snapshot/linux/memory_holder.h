@@ -58,6 +58,7 @@ class MemoryHolder {
       : sys_(sys), clone_{std::move(tracee), {}, gadget} {}
 
   void leave_directory(int memory_fd);
+  void acknowledge();
 
   Sys& sys_;
   InjectedClone clone_;
