@@ -275,125 +275,128 @@ TEST(arguments, executive_run_refuses_what_it_does_not_know) {
               HasSubstr("number from 1"));
   EXPECT_THAT(refusal({"executive", "run", "a.exe", "--dump", "-"}), HasSubstr("a file name"));
   EXPECT_THAT(refusal({"executive", "run", "a.exe", "--sed", "1"}), HasSubstr("--seed"));
-  ServiceOptions service(std::vector<std::string> arguments) {
-    const Command command = parse(std::move(arguments));
-    if (const auto* message = std::get_if<Message>(&command)) ADD_FAILURE() << to_line(*message);
-    const auto* options = std::get_if<ServiceOptions>(&command);
-    return options != nullptr ? *options : ServiceOptions();
-  }
+}
 
-  TEST(arguments, run_takes_a_command_and_leaves_it_alone) {
-    using Words = std::vector<std::string>;
-    EXPECT_EQ(service({"run", "--", "server", "-v", "--restart", "x"}).command,
-              (Words{"server", "-v", "--restart", "x"}));
-    EXPECT_EQ(service({"run", "--", "server", "--", "-x", "--"}).command,
-              (Words{"server", "--", "-x", "--"}));
-    EXPECT_EQ(service({"run", "--restart", "always", "server", "-q", "--keep", "2"}).command,
-              (Words{"server", "-q", "--keep", "2"}));
-    EXPECT_FALSE(service({"run", "server", "-q"}).quiet);
-    EXPECT_EQ(refusal({"run"}), "run: which command? Give it behind --; see doppel run --help");
-    EXPECT_EQ(refusal({"run", "--"}),
-              "run: which command? Give it behind --; see doppel run --help");
-    EXPECT_THAT(refusal({"run", "--", ""}), HasSubstr("name of the command is empty"));
-    EXPECT_EQ(refusal({"run", "--restrat", "--", "x"}),
-              "run: unknown option --restrat; did you mean --restart?");
-  }
+ServiceOptions service(std::vector<std::string> arguments) {
+  const Command command = parse(std::move(arguments));
+  if (const auto* message = std::get_if<Message>(&command)) ADD_FAILURE() << to_line(*message);
+  const auto* options = std::get_if<ServiceOptions>(&command);
+  return options != nullptr ? *options : ServiceOptions();
+}
 
-  TEST(arguments, run_judges_its_options) {
-    const ServiceOptions plain = service({"run", "--", "x"});
-    EXPECT_EQ(plain.restart, RestartMode::never);
-    EXPECT_TRUE(plain.follow);
-    EXPECT_FALSE(plain.keep.has_value());
-    const ServiceOptions all =
-        service({"run", "--restart", "on-crash", "--max-restarts", "3/1.5", "--dump-dir", "/d",
-                 "--keep", "4", "--no-follow", "--json-events", "e", "-q", "--", "x"});
-    EXPECT_EQ(all.restart, RestartMode::on_crash);
-    EXPECT_EQ(all.limit.count, 3u);
-    EXPECT_EQ(all.limit.within, std::chrono::milliseconds(1500));
-    EXPECT_EQ(all.dump_directory, "/d");
-    EXPECT_EQ(all.keep, 4u);
-    EXPECT_FALSE(all.follow);
-    EXPECT_EQ(all.json_events, "e");
-    EXPECT_TRUE(all.quiet);
-    EXPECT_THAT(refusal({"run", "--restart", "sometimes", "--", "x"}), HasSubstr("on-crash"));
-    for (const char* limit : {"", "3", "3/", "/3", "3/0", "-1/3", "3/x", "x/3"}) {
-      EXPECT_THAT(refusal({"run", "--max-restarts", limit, "--", "x"}), HasSubstr("--max-restarts"))
-          << limit;
+TEST(arguments, run_takes_a_command_and_leaves_it_alone) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(service({"run", "--", "server", "-v", "--restart", "x"}).command,
+            (Words{"server", "-v", "--restart", "x"}));
+  EXPECT_EQ(service({"run", "--", "server", "--", "-x", "--"}).command,
+            (Words{"server", "--", "-x", "--"}));
+  EXPECT_EQ(service({"run", "--restart", "always", "server", "-q", "--keep", "2"}).command,
+            (Words{"server", "-q", "--keep", "2"}));
+  EXPECT_FALSE(service({"run", "server", "-q"}).quiet);
+  EXPECT_EQ(refusal({"run"}), "run: which command? Give it behind --; see doppel run --help");
+  EXPECT_EQ(refusal({"run", "--"}), "run: which command? Give it behind --; see doppel run --help");
+  EXPECT_THAT(refusal({"run", "--", ""}), HasSubstr("name of the command is empty"));
+  EXPECT_EQ(refusal({"run", "--restrat", "--", "x"}),
+            "run: unknown option --restrat; did you mean --restart?");
+}
+
+TEST(arguments, run_judges_its_options) {
+  const ServiceOptions plain = service({"run", "--", "x"});
+  EXPECT_EQ(plain.restart, RestartMode::never);
+  EXPECT_TRUE(plain.follow);
+  EXPECT_FALSE(plain.keep.has_value());
+  const ServiceOptions all =
+      service({"run", "--restart", "on-crash", "--max-restarts", "3/1.5", "--dump-dir", "/d",
+               "--keep", "4", "--no-follow", "--json-events", "e", "-q", "--", "x"});
+  EXPECT_EQ(all.restart, RestartMode::on_crash);
+  EXPECT_EQ(all.limit.count, 3u);
+  EXPECT_EQ(all.limit.within, std::chrono::milliseconds(1500));
+  EXPECT_EQ(all.dump_directory, "/d");
+  EXPECT_EQ(all.keep, 4u);
+  EXPECT_FALSE(all.follow);
+  EXPECT_EQ(all.json_events, "e");
+  EXPECT_TRUE(all.quiet);
+  EXPECT_THAT(refusal({"run", "--restart", "sometimes", "--", "x"}), HasSubstr("on-crash"));
+  for (const char* limit : {"", "3", "3/", "/3", "3/0", "-1/3", "3/x", "x/3"}) {
+    EXPECT_THAT(refusal({"run", "--max-restarts", limit, "--", "x"}), HasSubstr("--max-restarts"))
+        << limit;
+  }
+  EXPECT_THAT(refusal({"run", "--keep", "0", "--", "x"}), HasSubstr("--keep"));
+  EXPECT_THAT(refusal({"run", "--dump-dir", "", "--", "x"}), HasSubstr("--dump-dir"));
+}
+
+TEST(arguments, help_and_version) {
+  EXPECT_EQ(said({"--help"}), help_text(""));
+  EXPECT_EQ(said({"-h"}), help_text(""));
+  EXPECT_EQ(said({"help"}), help_text(""));
+  for (const std::string_view verb : verbs()) {
+    const std::string name(verb);
+    EXPECT_NE(help_text(verb), help_text("")) << verb;
+    EXPECT_EQ(said({name, "--help"}), help_text(verb));
+    // Behind the command that it runs, all is the command's.
+    if (name != "run") {
+      EXPECT_EQ(said({name, "1", "2", "--unknown", "-h"}), help_text(verb));
     }
-    EXPECT_THAT(refusal({"run", "--keep", "0", "--", "x"}), HasSubstr("--keep"));
-    EXPECT_THAT(refusal({"run", "--dump-dir", "", "--", "x"}), HasSubstr("--dump-dir"));
+    EXPECT_EQ(said({"--help", name}), help_text(verb));
+    EXPECT_EQ(said({"help", name}), help_text(verb));
+    EXPECT_THAT(std::string(help_text("")), HasSubstr(name));
   }
+  EXPECT_THAT(said({"--version"}), StartsWith("doppel " + std::string(kVersion)));
+  EXPECT_THAT(said({"--version"}), testing::EndsWith("\n"));
+}
 
-  TEST(arguments, help_and_version) {
-    EXPECT_EQ(said({"--help"}), help_text(""));
-    EXPECT_EQ(said({"-h"}), help_text(""));
-    EXPECT_EQ(said({"help"}), help_text(""));
-    for (const std::string_view verb : verbs()) {
-      const std::string name(verb);
-      EXPECT_NE(help_text(verb), help_text("")) << verb;
-      EXPECT_EQ(said({name, "--help"}), help_text(verb));
-      // Behind the command that it runs, all is the command's.
-      if (name != "run") EXPECT_EQ(said({name, "1", "2", "--unknown", "-h"}), help_text(verb));
-      EXPECT_EQ(said({"--help", name}), help_text(verb));
-      EXPECT_EQ(said({"help", name}), help_text(verb));
-      EXPECT_THAT(std::string(help_text("")), HasSubstr(name));
-    }
-    EXPECT_THAT(said({"--version"}), StartsWith("doppel " + std::string(kVersion)));
-    EXPECT_THAT(said({"--version"}), testing::EndsWith("\n"));
+/// Every word of `text` that looks like a long option.
+std::vector<std::string> options_in(std::string_view text) {
+  std::vector<std::string> found;
+  for (std::size_t at = text.find("--"); at != text.npos; at = text.find("--", at + 2)) {
+    if (at > 0 && text[at - 1] == '-') continue;
+    std::size_t end = at + 2;
+    while (end < text.size() &&
+           (std::isalpha(static_cast<unsigned char>(text[end])) || text[end] == '-'))
+      ++end;
+    if (end > at + 2) found.emplace_back(text.substr(at, end - at));
   }
+  return found;
+}
 
-  /// Every word of `text` that looks like a long option.
-  std::vector<std::string> options_in(std::string_view text) {
-    std::vector<std::string> found;
-    for (std::size_t at = text.find("--"); at != text.npos; at = text.find("--", at + 2)) {
-      if (at > 0 && text[at - 1] == '-') continue;
-      std::size_t end = at + 2;
-      while (end < text.size() &&
-             (std::isalpha(static_cast<unsigned char>(text[end])) || text[end] == '-'))
-        ++end;
-      if (end > at + 2) found.emplace_back(text.substr(at, end - at));
-    }
-    return found;
+TEST(arguments, help_tells_of_every_option_and_of_no_other) {
+  for (const std::string_view verb :
+       {std::string_view(""), verbs()[0], verbs()[1], verbs()[2], verbs()[3], verbs()[4]}) {
+    const std::vector<std::string> known = option_names(verb);
+    const std::vector<std::string> told = options_in(help_text(verb));
+    EXPECT_FALSE(known.empty());
+    for (const std::string& name : known) EXPECT_THAT(told, testing::Contains(name)) << verb;
+    for (const std::string& name : told) EXPECT_THAT(known, testing::Contains(name)) << verb;
   }
+}
 
-  TEST(arguments, help_tells_of_every_option_and_of_no_other) {
-    for (const std::string_view verb :
-         {std::string_view(""), verbs()[0], verbs()[1], verbs()[2], verbs()[3], verbs()[4]}) {
-      const std::vector<std::string> known = option_names(verb);
-      const std::vector<std::string> told = options_in(help_text(verb));
-      EXPECT_FALSE(known.empty());
-      for (const std::string& name : known) EXPECT_THAT(told, testing::Contains(name)) << verb;
-      for (const std::string& name : told) EXPECT_THAT(known, testing::Contains(name)) << verb;
-    }
+TEST(arguments, the_manual_tells_of_every_option_and_of_no_other) {
+  std::ifstream file(DOPPEL_MANUAL);
+  const std::string manual(std::istreambuf_iterator<char>(file), {});
+  ASSERT_FALSE(manual.empty());
+  const std::vector<std::string> told = options_in(manual);
+  std::vector<std::string> known = option_names("");
+  for (const std::string_view verb : verbs()) {
+    EXPECT_THAT(manual, HasSubstr("doppel " + std::string(verb)));
+    for (const std::string& name : option_names(verb)) known.push_back(name);
   }
+  for (const std::string& name : known) EXPECT_THAT(told, testing::Contains(name));
+  for (const std::string& name : told) EXPECT_THAT(known, testing::Contains(name));
+}
 
-  TEST(arguments, the_manual_tells_of_every_option_and_of_no_other) {
-    std::ifstream file(DOPPEL_MANUAL);
-    const std::string manual(std::istreambuf_iterator<char>(file), {});
-    ASSERT_FALSE(manual.empty());
-    const std::vector<std::string> told = options_in(manual);
-    std::vector<std::string> known = option_names("");
-    for (const std::string_view verb : verbs()) {
-      EXPECT_THAT(manual, HasSubstr("doppel " + std::string(verb)));
-      for (const std::string& name : option_names(verb)) known.push_back(name);
-    }
-    for (const std::string& name : known) EXPECT_THAT(told, testing::Contains(name));
-    for (const std::string& name : told) EXPECT_THAT(known, testing::Contains(name));
-  }
-
-  TEST(arguments, help_fits_a_terminal) {
-    for (const std::string_view verb :
-         {std::string_view(""), verbs()[0], verbs()[1], verbs()[2], verbs()[3], verbs()[4]}) {
-      std::size_t start = 0;
-      const std::string_view text = help_text(verb);
-      ASSERT_TRUE(text.ends_with('\n'));
-      while (start < text.size()) {
-        const std::size_t end = text.find('\n', start);
-        EXPECT_LE(end - start, 85u) << text.substr(start, end - start);
-        start = end + 1;
-      }
+TEST(arguments, help_fits_a_terminal) {
+  for (const std::string_view verb :
+       {std::string_view(""), verbs()[0], verbs()[1], verbs()[2], verbs()[3], verbs()[4]}) {
+    std::size_t start = 0;
+    const std::string_view text = help_text(verb);
+    ASSERT_TRUE(text.ends_with('\n'));
+    while (start < text.size()) {
+      const std::size_t end = text.find('\n', start);
+      EXPECT_LE(end - start, 85u) << text.substr(start, end - start);
+      start = end + 1;
     }
   }
+}
 
 }  // namespace
 }  // namespace doppel
