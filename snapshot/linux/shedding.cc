@@ -14,7 +14,7 @@
 namespace doppel {
 namespace {
 
-bool same_file(const Region& region, const FileLock& lock) {
+bool same_file(const Region& region, const HeldLock& lock) {
   return region.inode != 0 && region.inode == lock.inode &&
          region.device_major == lock.device_major && region.device_minor == lock.device_minor;
 }
@@ -29,9 +29,9 @@ bool is_memory_file(const Region& region) {
 }
 
 /// What the mapping claims beyond a mount; empty: nothing.
-std::string claim_of(const Region& region, const std::vector<FileLock>& locks) {
+std::string claim_of(const Region& region, const std::vector<HeldLock>& locks) {
   if (!has_file(region)) return {};
-  for (const FileLock& lock : locks) {
+  for (const HeldLock& lock : locks) {
     if (same_file(region, lock)) return lock.kind + " on " + region.path;
   }
   if (region.deleted && region.path.starts_with("/SYSV")) {
@@ -78,9 +78,9 @@ Result<std::vector<Region>> read_regions(const ProcDir& holder) {
   return parse_maps(text);
 }
 
-std::vector<FileLock> read_locks(Sys& sys) {
+std::vector<HeldLock> read_locks(Sys& sys) {
   Result<std::string> text = read_system_file(sys, "/proc/locks");
-  return text ? parse_file_locks(*text) : std::vector<FileLock>{};
+  return text ? parse_held_locks(*text) : std::vector<HeldLock>{};
 }
 
 /// The mount point that holds `path`: the longest that is a prefix of it.
@@ -140,15 +140,15 @@ void look_again(Sys& sys, const ProcDir& holder, AllClear& clear) {
 
 }  // namespace
 
-std::vector<FileLock> parse_file_locks(std::string_view text) {
-  std::vector<FileLock> locks;
+std::vector<HeldLock> parse_held_locks(std::string_view text) {
+  std::vector<HeldLock> locks;
   while (!text.empty()) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     // "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; one that waits: "1: -> FLOCK ..."
     (void)text::next_word(line);
     const std::string_view kind = text::next_word(line);
-    FileLock lock;
+    HeldLock lock;
     if (kind == "FLOCK") lock.kind = "flock";
     if (kind == "OFDLCK") lock.kind = "ofd lock";
     if (kind == "LEASE") lock.kind = "lease";
@@ -168,7 +168,7 @@ std::vector<FileLock> parse_file_locks(std::string_view text) {
 }
 
 std::vector<Claim> find_claims(const std::vector<Region>& regions,
-                               const std::vector<FileLock>& locks) {
+                               const std::vector<HeldLock>& locks) {
   std::vector<Claim> claims;
   for (std::size_t i = 0; i < regions.size(); ++i) {
     std::string what = claim_of(regions[i], locks);

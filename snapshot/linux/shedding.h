@@ -19,15 +19,15 @@ namespace doppel {
 
 /// One lock of /proc/locks that belongs to an open file and not to a process: it lives as long as
 /// anything refers to the file.
-struct FileLock {
+struct HeldLock {
   std::string kind;  ///< "flock", "ofd lock", "lease"
   std::uint32_t device_major = 0, device_minor = 0;
   std::uint64_t inode = 0;
-  bool operator==(const FileLock&) const = default;
+  bool operator==(const HeldLock&) const = default;
 };
 
 /// Locks that are held (not those waited for). Lines that are none of the kernel's are skipped.
-std::vector<FileLock> parse_file_locks(std::string_view text);
+std::vector<HeldLock> parse_held_locks(std::string_view text);
 
 /// A mapping that must go, and what it claims.
 struct Claim {
@@ -38,7 +38,7 @@ struct Claim {
 
 /// By address. Shared mappings of files in /dev/shm, and of memory without a name, claim nothing.
 std::vector<Claim> find_claims(const std::vector<Region>& regions,
-                               const std::vector<FileLock>& locks);
+                               const std::vector<HeldLock>& locks);
 
 struct GivenUp {
   Region region;

@@ -8,7 +8,7 @@ namespace doppel {
 namespace {
 
 TEST(Shedding, ReadsLocksOfFiles) {
-  const std::vector<FileLock> locks = parse_file_locks(
+  const std::vector<HeldLock> locks = parse_held_locks(
       "1: POSIX  ADVISORY  WRITE 3568 fe:01:2531452 0 EOF\n"
       "2: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF\n"
       "2: -> FLOCK  ADVISORY  WRITE 4712 fe:00:1234 0 EOF\n"
@@ -17,14 +17,14 @@ TEST(Shedding, ReadsLocksOfFiles) {
       "5: FLOCK  ADVISORY  WRITE 4711 nonsense 0 EOF\n"
       "6: FLOCK\n"
       "FLOCK  ADVISORY  WRITE 4711 fe:00:1 0 EOF");
-  const std::vector<FileLock> expected = {
+  const std::vector<HeldLock> expected = {
       {.kind = "flock", .device_major = 0xfe, .device_minor = 0, .inode = 1234},
       {.kind = "ofd lock", .device_major = 0, .device_minor = 0x2a, .inode = 99},
       {.kind = "lease", .device_major = 0xfe, .device_minor = 0, .inode = 55}};
   EXPECT_EQ(locks, expected);
 }
 
-std::vector<std::string> claims(const std::string& maps, const std::vector<FileLock>& locks = {}) {
+std::vector<std::string> claims(const std::string& maps, const std::vector<HeldLock>& locks = {}) {
   const std::vector<Region> regions = parse_maps(maps).value();
   std::vector<std::string> found;
   for (const Claim& claim : find_claims(regions, locks)) {
@@ -49,7 +49,7 @@ TEST(Shedding, FindsWhatMappingsClaim) {
 }
 
 TEST(Shedding, ALockIsThatOfItsFile) {
-  const std::vector<FileLock> locks = {
+  const std::vector<HeldLock> locks = {
       {.kind = "flock", .device_major = 0xfe, .device_minor = 1, .inode = 7}};
   EXPECT_EQ(claims("1000-2000 rw-s 00000000 fe:01 7 /srv/db\n"
                    "2000-3000 r--p 00001000 fe:01 7 /srv/db\n"
