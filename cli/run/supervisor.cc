@@ -29,6 +29,7 @@
 #include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/proc_reader.h>
 #include <snapshot/linux/shedding.h>
+#include <snapshot/linux/urgency.h>
 #include <snapshot/support/error_text.h>
 
 namespace doppel {
@@ -407,7 +408,23 @@ void Supervisor::tell_crash(const CrashScene& scene, DumpSize size, std::uint64_
   });
 }
 
+/// While a service is down, what brings it back goes before everything ordinary.
+class Supervisor::Haste {
+ public:
+  explicit Haste(Sys& sys) : sys_(sys), nice_(::getpriority(PRIO_PROCESS, 0)) { hasten(sys, 0); }
+
+  Haste(const Haste&) = delete;
+  Haste& operator=(const Haste&) = delete;
+
+  ~Haste() { calm(sys_, 0, nice_); }
+
+ private:
+  Sys& sys_;
+  int nice_;
+};
+
 void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& status) {
+  std::optional<Haste> haste(std::in_place, sys_);
   CrashScene scene{.tid = tid, .info = info, .seen_ns = monotonic_ns()};
   Result<ProcStatus> facts = parse_status(status);
   if (!facts) return resume(tid, info.si_signo);
@@ -487,6 +504,8 @@ void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& st
     for (const GivenUp& each : clear.given_up) json.text(each.what);
     json.end_array();
   });
+  // A start is not hastened: what is started would inherit the better nice value.
+  haste.reset();
   if (was_main) main_ended(ended, scene.seen_ns);
   Result<std::unique_ptr<DumpJob>> job = DumpJob::start(
       sys_, options_,

@@ -40,6 +40,7 @@ class Supervisor {
 
  private:
   struct CrashScene;
+  class Haste;
 
   std::optional<Message> prepare();
   std::optional<Message> check_program() const;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <snapshot/linux/memory_holder.h>
+#include <snapshot/linux/urgency.h>
 
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1U << 1)
@@ -31,6 +32,8 @@ Result<std::unique_ptr<MemoryHolder>> MemoryHolder::adopt(Sys& sys, pid_t task, 
   Tracee& tracee = holder->clone_.tracee;
   DOPPEL_TRY(tracee.wait(monotonic_ns() + 10 * kSecond));
   if (!tracee.stopped()) return fail(Errc::gone, "wait for the holder of the memory");
+  // The restart waits for it; settle() takes that back.
+  hasten(sys, task);
   const unsigned long suspend = suspend_seccomp ? PTRACE_O_SUSPEND_SECCOMP : 0;
   DOPPEL_TRY(tracee.set_options(kOptions | suspend));
   DOPPEL_TRY(tracee.get_registers(holder->clone_.registers));

@@ -26,16 +26,16 @@ bool write_file(Sys& sys, const std::string& path, std::string_view text) {
 }
 
 /// Moves the clone into our own groups, hierarchy by hierarchy. False when it shares one with the
-/// target still.
-bool leave_cgroups(Sys& sys, const TargetProcess& target, pid_t clone) {
+/// target still. It was born into the target's, so its own say which those are, also when the
+/// target is a zombie, which is shown in none.
+bool leave_cgroups(Sys& sys, pid_t clone) {
   Result<std::string> own_text = read_system_file(sys, "/proc/self/cgroup");
   Result<std::string> mount_text = read_system_file(sys, "/proc/self/mountinfo");
-  std::array<char, 8192> buffer;
-  Result<std::span<char>> target_text = target.read_into("cgroup", buffer);
-  if (!own_text || !mount_text || !target_text) return false;
+  Result<std::string> clone_text =
+      read_system_file(sys, ("/proc/" + std::to_string(clone) + "/cgroup").c_str());
+  if (!own_text || !mount_text || !clone_text) return false;
   const std::vector<CgroupEntry> own = parse_cgroup(*own_text);
-  const std::vector<CgroupEntry> theirs =
-      parse_cgroup(std::string_view(target_text->data(), target_text->size()));
+  const std::vector<CgroupEntry> theirs = parse_cgroup(*clone_text);
   const std::vector<Mount> mounts = parse_mountinfo(*mount_text);
   bool away = true;
   for (const CgroupEntry& entry : own) {
@@ -130,10 +130,11 @@ std::vector<std::string> settle_remarks(std::uint32_t missed) {
 Settled settle_clone(Sys& sys, const TargetProcess& target, InjectedClone& clone, int memory_fd) {
   Settled settled;
   const std::string process = "/proc/" + std::to_string(clone.tracee.tid());
-  calm(sys, clone.tracee.tid(), nice_of(target));
   if (!write_file(sys, process + "/oom_score_adj", "1000")) settled.missed |= Settled::kNoOomScore;
-  if (!leave_cgroups(sys, target, clone.tracee.tid())) settled.missed |= Settled::kSameCgroup;
+  if (!leave_cgroups(sys, clone.tracee.tid())) settled.missed |= Settled::kSameCgroup;
   if (!name_clone(sys, target, clone, memory_fd, settled.page)) settled.missed |= Settled::kNoName;
+  // Last: what comes before is done sooner in haste.
+  calm(sys, clone.tracee.tid(), nice_of(target));
   return settled;
 }
 

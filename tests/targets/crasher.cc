@@ -159,12 +159,12 @@ void claim(const std::string& what, const std::string& directory) {
     VICTIM_CHECK(madvise(at, 4096, MADV_WIPEONFORK) == 0);
     strcpy(static_cast<char*>(at), "wipe");
     victim::say("wipe_at=0x%lx", reinterpret_cast<unsigned long>(at));
-  } else if (what == "memory") {
-    constexpr unsigned long kSize = 1ul << 30;
-    void* at = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  } else if (what.rfind("memory=", 0) == 0) {
+    const unsigned long size = strtoul(what.c_str() + 7, nullptr, 10) << 20;  // MiB
+    void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     VICTIM_CHECK(at != MAP_FAILED);
-    madvise(at, kSize, MADV_NOHUGEPAGE);
-    memset(at, 0x5a, kSize);
+    madvise(at, size, MADV_NOHUGEPAGE);
+    memset(at, 0x5a, size);
   } else if (what == "recover") {
     struct sigaction action{};
     action.sa_flags = SA_SIGINFO;
