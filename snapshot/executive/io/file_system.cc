@@ -83,7 +83,7 @@ NtStatus FileSystem::create_node(const FileOpenRequest& request, FileOpenResult&
   if (faults_.fault(FaultSite::file_open)) return status::sharing_violation;
   node = std::make_shared<FileNode>();
   node->name = request.name;
-  node->security = default_file_security(*request.token);
+  node->security = request.security ? request.security : default_file_security(*request.token);
   return status::success;
 }
 

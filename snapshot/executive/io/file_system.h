@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,7 +49,8 @@ struct FileOpenRequest {
   std::uint32_t options = 0;
   const TokenData* token = nullptr;
   CallerMode mode = CallerMode::user;
-  bool labels = true;  ///< see AccessRequest
+  bool labels = true;                               ///< see AccessRequest
+  std::optional<SecurityDescriptor> security = {};  ///< of a new file; absent: its owner's
 };
 
 struct FileOpenResult {

@@ -36,7 +36,8 @@ NtStatus NtApi::do_create_file(HandleValue& handle, const FileCreation& creation
                                                  .options = creation.options,
                                                  .token = &token(),
                                                  .mode = caller_.mode,
-                                                 .labels = executive_.has_integrity_levels()},
+                                                 .labels = executive_.has_integrity_levels(),
+                                                 .security = creation.object.security},
                                                 opened);
   if (!done.succeeded()) return done;
   const NtStatus given = caller_.process->handles.insert(

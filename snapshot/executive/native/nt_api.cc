@@ -92,6 +92,8 @@ NtStatus NtApi::insert_object(const ObjectRef<Object>& object, AccessMask desire
     return status::privilege_not_held;
   if (attributes.security) object->set_security(*attributes.security);
   if (!object->security()) object->set_security(default_object_security(token()));
+  if ((attributes.attributes & object_attribute::exclusive) != 0)
+    object->set_exclusive_to(caller_.process->id);
   AccessMask granted = 0;
   const NtStatus checked = check_create_access({.type = object->type(),
                                                 .desired = desired,

@@ -57,6 +57,7 @@ void HandleTable::put(std::size_t index, HandleEntry entry) {
 NtStatus HandleTable::insert(const ObjectRef<Object>& object, AccessMask granted,
                              std::uint32_t attributes, HandleValue& handle) {
   if (swept_) return status::process_is_terminating;
+  if (!may_hold(*object)) return status::access_denied;
   if (faults_.fault(FaultSite::handle_alloc)) return status::insufficient_resources;
   const std::size_t index = gaps_.empty() ? entries_.size() : *gaps_.begin();
   if (index >= max_handles_) return status::insufficient_resources;
@@ -129,7 +130,8 @@ NtStatus HandleTable::inherit(const HandleTable& parent,
   if (list) {
     for (const HandleValue handle : *list) {
       const HandleEntry* entry = parent.find(handle);
-      if (entry == nullptr || !entry->inherit) return status::invalid_parameter;
+      if (entry == nullptr || !entry->inherit || !may_hold(*entry->object))
+        return status::invalid_parameter;
       indexes.push_back(static_cast<std::size_t>(entry - parent.entries_.data()));
     }
     std::ranges::sort(indexes);
@@ -137,7 +139,9 @@ NtStatus HandleTable::inherit(const HandleTable& parent,
     indexes.erase(repeated.begin(), repeated.end());
   } else {
     for (std::size_t index = 0; index < parent.entries_.size(); ++index) {
-      if (parent.entries_[index].object && parent.entries_[index].inherit) indexes.push_back(index);
+      const HandleEntry& entry = parent.entries_[index];
+      // An exclusive object stays with its process; the others are not hindered by that.
+      if (entry.object && entry.inherit && may_hold(*entry.object)) indexes.push_back(index);
     }
   }
   // All questions before the first copy: nothing is to be undone.

@@ -61,9 +61,9 @@ class HandleTable {
 
   ~HandleTable() { sweep(); }
 
-  /// A new handle at the lowest free value. INSUFFICIENT_RESOURCES when full;
-  /// PROCESS_IS_TERMINATING after sweep(). `attributes`: inherit and protect_close of
-  /// object_attribute, others are ignored.
+  /// A new handle at the lowest free value. INSUFFICIENT_RESOURCES when full; ACCESS_DENIED where
+  /// the object is another process's alone; PROCESS_IS_TERMINATING after sweep(). `attributes`:
+  /// inherit and protect_close of object_attribute, others are ignored.
   NtStatus insert(const ObjectRef<Object>& object, AccessMask granted, std::uint32_t attributes,
                   HandleValue& handle);
 
@@ -105,6 +105,10 @@ class HandleTable {
   std::uint32_t process() const { return process_; }
 
  private:
+  bool may_hold(const Object& object) const {
+    return object.exclusive_to() == 0 || object.exclusive_to() == process_;
+  }
+
   HandleEntry* slot(HandleValue handle);
   void put(std::size_t index, HandleEntry entry);
   void remove(std::size_t index);

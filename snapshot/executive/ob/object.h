@@ -67,6 +67,11 @@ class Object {
 
   void set_permanent(bool permanent) { permanent_ = permanent; }
 
+  /// The one process that may have handles to it (OBJ_EXCLUSIVE); 0: any.
+  std::uint32_t exclusive_to() const { return exclusive_to_; }
+
+  void set_exclusive_to(std::uint32_t process) { exclusive_to_ = process; }
+
   /// Nothing: everybody may do everything.
   const std::optional<SecurityDescriptor>& security() const { return security_; }
 
@@ -110,6 +115,7 @@ class Object {
  private:
   ObjectType type_;
   bool permanent_ = false;
+  std::uint32_t exclusive_to_ = 0;
   std::uint64_t handle_count_ = 0;
   std::uint64_t pointer_count_ = 0;
   Directory* parent_ = nullptr;

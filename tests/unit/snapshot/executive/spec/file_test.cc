@@ -167,6 +167,44 @@ TEST_P(ExecutiveFileSpec, names) {
       << "a name goes with the last handle";
 }
 
+TEST_P(ExecutiveFileSpec, exclusive_objects_stay_with_their_process) {
+  install("counter.exe");
+  HandleValue event = 0, other_event = 0;
+  ASSERT_EQ(nt().create_event(event, 0x1F0003,
+                              named("\\BaseNamedObjects\\mine",
+                                    object_attribute::exclusive | object_attribute::inherit),
+                              0, false),
+            status::success);
+  EXPECT_EQ(nt().open_event(other_event, 0x1F0003, named("\\BaseNamedObjects\\mine")),
+            status::success);
+  HostActor other(*executive, "other");
+  EXPECT_EQ(other.nt().open_event(other_event, 0x1F0003, named("\\BaseNamedObjects\\mine")),
+            status::access_denied);
+  const HandleValue child = create_from_section("counter.exe", true);
+  EXPECT_EQ(process_of(child).handles.count(), 0u);
+  EXPECT_EQ(nt().duplicate_object(kCurrentProcess, event, child, other_event, 0, 0,
+                                  duplicate_option::same_access),
+            status::access_denied);
+}
+
+TEST_P(ExecutiveFileSpec, a_new_file_has_the_descriptor_that_was_given) {
+  ObjectAttributes object = file_name("secret");
+  object.security = SecurityDescriptor{.owner = "S-1-5-18", .dacl = std::vector<AccessEntry>{}};
+  HandleValue file = 0;
+  Information information = 0;
+  ASSERT_EQ(nt().create_file(file,
+                             {.desired = access::generic_write,
+                              .object = object,
+                              .share = 7,
+                              .disposition = FileDisposition::create},
+                             information),
+            status::success)
+      << "who makes it gets what it asks for";
+  HandleValue again = 0;
+  EXPECT_EQ(open_file(nt(), "secret", access::generic_read, 7, FileDisposition::open, again),
+            status::access_denied);
+}
+
 TEST_P(ExecutiveFileSpec, waits) {
   HandleValue event = 0, mutant = 0;
   ASSERT_EQ(nt().create_event(event, 0x1F0003, {}, 1, true), status::success);
