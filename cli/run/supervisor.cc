@@ -411,7 +411,11 @@ void Supervisor::tell_crash(const CrashScene& scene, DumpSize size, std::uint64_
 /// While a service is down, what brings it back goes before everything ordinary.
 class Supervisor::Haste {
  public:
-  explicit Haste(Sys& sys) : sys_(sys), nice_(::getpriority(PRIO_PROCESS, 0)) { hasten(sys, 0); }
+  Haste(Sys& sys, pid_t crashed)
+      : sys_(sys), nice_(::getpriority(PRIO_PROCESS, 0)), processor_(sys) {
+    hasten(sys, 0);
+    processor_.share(crashed);
+  }
 
   Haste(const Haste&) = delete;
   Haste& operator=(const Haste&) = delete;
@@ -421,10 +425,11 @@ class Supervisor::Haste {
  private:
   Sys& sys_;
   int nice_;
+  SameProcessor processor_;
 };
 
 void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& status) {
-  std::optional<Haste> haste(std::in_place, sys_);
+  std::optional<Haste> haste(std::in_place, sys_, tid);
   CrashScene scene{.tid = tid, .info = info, .seen_ns = monotonic_ns()};
   Result<ProcStatus> facts = parse_status(status);
   if (!facts) return resume(tid, info.si_signo);

@@ -99,6 +99,7 @@ void MemoryHolder::leave_directory(int memory_fd) {
 Settled MemoryHolder::settle(const TargetProcess& target, int memory_fd) {
   leave_directory(memory_fd);
   const Settled settled = settle_clone(sys_, target, clone_, memory_fd);
+  run_anywhere(sys_, clone_.tracee.tid());
   acknowledge();
   return settled;
 }

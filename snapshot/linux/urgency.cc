@@ -38,4 +38,30 @@ void calm(Sys& sys, pid_t task, int nice) {
   set(sys, task, nice, "0");
 }
 
+SameProcessor::SameProcessor(Sys& sys) : sys_(sys) {
+  unsigned processor = 0;
+  if (sys_.invoke(SYS_sched_getaffinity, 0, sizeof before_, reinterpret_cast<long>(&before_)) < 0 ||
+      sys_.invoke(SYS_getcpu, reinterpret_cast<long>(&processor), 0, 0) < 0) {
+    return;
+  }
+  constexpr std::size_t kBits = 8 * sizeof(unsigned long);
+  if (processor / kBits >= one_.size()) return;
+  one_[processor / kBits] = 1ul << (processor % kBits);
+  pinned_ = sys_.sched_setaffinity(0, sizeof one_, &one_) >= 0;
+}
+
+SameProcessor::~SameProcessor() {
+  if (pinned_) (void)sys_.sched_setaffinity(0, sizeof before_, &before_);
+}
+
+void SameProcessor::share(pid_t task) const {
+  if (pinned_) (void)sys_.sched_setaffinity(task, sizeof one_, &one_);
+}
+
+void run_anywhere(Sys& sys, pid_t task) {
+  std::array<unsigned long, 128> all;
+  all.fill(~0ul);
+  (void)sys.sched_setaffinity(task, sizeof all, &all);
+}
+
 }  // namespace doppel

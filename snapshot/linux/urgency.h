@@ -8,6 +8,9 @@
 
 #include <sys/types.h>
 
+#include <array>
+#include <cstddef>
+
 #include <snapshot/support/sys.h>
 
 namespace doppel {
@@ -19,6 +22,32 @@ void hasten(Sys& sys, pid_t task);
 
 /// Back among the ordinary, with the nice value `nice` and its session's usual weight.
 void calm(Sys& sys, pid_t task, int nice);
+
+/// While it lives, the calling thread and the tasks that it works on by turns run on one processor:
+/// each hand over to the other without waking a processor that sleeps, or waiting for one that a
+/// hypervisor has taken away (measured: 4 ms a call instead of 20 us).
+class SameProcessor {
+ public:
+  explicit SameProcessor(Sys& sys);
+  SameProcessor(const SameProcessor&) = delete;
+  SameProcessor& operator=(const SameProcessor&) = delete;
+  /// The calling thread may run where it could before; the tasks stay.
+  ~SameProcessor();
+
+  /// Puts a task there; what it makes is born there.
+  void share(pid_t task) const;
+
+ private:
+  static constexpr std::size_t kWords = 128;  // 8192 processors, as many as the kernel knows
+
+  Sys& sys_;
+  std::array<unsigned long, kWords> before_{};
+  std::array<unsigned long, kWords> one_{};
+  bool pinned_ = false;
+};
+
+/// The task may run on any processor that its control group allows.
+void run_anywhere(Sys& sys, pid_t task);
 
 }  // namespace doppel
 
