@@ -500,6 +500,10 @@ void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& st
                 });
   events_.write("reaped", since_us(scene.seen_ns, reaped_ns), scene.pid,
                 [&](JsonWriter& json) { json.signed_number("status", ended); });
+  // A start is not hastened: what is started would inherit the better nice value.
+  haste.reset();
+  if (was_main) main_ended(ended, scene.seen_ns);
+  verify_clear(sys_, *taken, clear);
   events_.write("all_clear", since_us(scene.seen_ns, clear_ns), scene.pid, [&](JsonWriter& json) {
     json.boolean("all", clear.all());
     json.begin_array("held");
@@ -509,9 +513,6 @@ void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& st
     for (const GivenUp& each : clear.given_up) json.text(each.what);
     json.end_array();
   });
-  // A start is not hastened: what is started would inherit the better nice value.
-  haste.reset();
-  if (was_main) main_ended(ended, scene.seen_ns);
   Result<std::unique_ptr<DumpJob>> job = DumpJob::start(
       sys_, options_,
       {.size = size, .comm = scene.comm, .watch_memory_of = main_, .repeats = repeats},

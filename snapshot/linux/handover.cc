@@ -16,7 +16,9 @@
 #include <snapshot/linux/frozen_thread.h>
 #include <snapshot/linux/gadget.h>
 #include <snapshot/linux/handover.h>
+#include <snapshot/linux/maps_parser.h>
 #include <snapshot/linux/proc_parser.h>
+#include <snapshot/linux/proc_reader.h>
 #include <snapshot/linux/remote_calls.h>
 
 namespace doppel {
@@ -190,6 +192,13 @@ Result<> Crash::park() {
     return fail(Errc::gone, "look at the crashed thread");
   }
   taken_.times.parked_ns = monotonic_ns();
+  // Only its descriptors tell of locks without delay, and they go with it.
+  if (Result<ProcDir> process = ProcDir::open(sys_, target_.pid())) {
+    Result<std::string> text = process->read_text("maps", 4u << 20);
+    Result<std::vector<Region>> regions =
+        text ? parse_maps(*text) : Result<std::vector<Region>>(std::vector<Region>{});
+    if (regions) taken_.locks = find_mapped_locks(sys_, target_, *regions);
+  }
   return {};
 }
 

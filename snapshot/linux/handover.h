@@ -15,9 +15,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <snapshot/linux/capture_arena.h>
 #include <snapshot/linux/exit_words.h>
+#include <snapshot/linux/held_lock.h>
 #include <snapshot/linux/memory_holder.h>
 #include <snapshot/linux/target_process.h>
 
@@ -46,6 +48,7 @@ struct HandedOver {
   ExitWords words;                    ///< to be put right before the memory is read
   UniqueFd memory;                    ///< the memory, for reading and writing
   LastWords last_words;
+  std::vector<HeldLock> locks;  ///< on files that it mapped
   HandoverTimes times;
   std::int64_t crashed_at_ns = 0;  ///< CLOCK_REALTIME
 };

@@ -14,11 +14,6 @@
 namespace doppel {
 namespace {
 
-bool same_file(const Region& region, const HeldLock& lock) {
-  return region.inode != 0 && region.inode == lock.inode &&
-         region.device_major == lock.device_major && region.device_minor == lock.device_minor;
-}
-
 bool has_file(const Region& region) {
   return region.inode != 0 || !region.path.empty();
 }
@@ -32,7 +27,7 @@ bool is_memory_file(const Region& region) {
 std::string claim_of(const Region& region, const std::vector<HeldLock>& locks) {
   if (!has_file(region)) return {};
   for (const HeldLock& lock : locks) {
-    if (same_file(region, lock)) return lock.kind + " on " + region.path;
+    if (holds_lock(region, lock)) return lock.kind + " on " + region.path;
   }
   if (region.deleted && region.path.starts_with("/SYSV")) {
     return "SysV shared memory " + region.path.substr(1);
@@ -78,11 +73,6 @@ Result<std::vector<Region>> read_regions(const ProcDir& holder) {
   return parse_maps(text);
 }
 
-std::vector<HeldLock> read_locks(Sys& sys) {
-  Result<std::string> text = read_system_file(sys, "/proc/locks");
-  return text ? parse_held_locks(*text) : std::vector<HeldLock>{};
-}
-
 /// The mount point that holds `path`: the longest that is a prefix of it.
 std::string mount_of(const std::vector<Mount>& mounts, const std::string& path) {
   std::string best;
@@ -96,76 +86,7 @@ std::string mount_of(const std::vector<Mount>& mounts, const std::string& path) 
   return best;
 }
 
-/// What is held after all, as the kernel shows it.
-void look_again(Sys& sys, const ProcDir& holder, AllClear& clear) {
-  if (Result<std::vector<int>> descriptors = holder.list_descriptors();
-      !descriptors || !descriptors->empty()) {
-    clear.held.push_back("descriptors (the holder's table is not empty)");
-  }
-  if (Result<std::string> directory = holder.read_link("cwd"); !directory || *directory != "/") {
-    clear.held.push_back("working directory" + (directory ? " " + *directory : std::string()));
-  }
-  if ((clear.settle_missed & Settled::kSameCgroup) != 0) {
-    clear.held.push_back("control group (not permitted to leave it)");
-  }
-  Result<std::vector<Region>> regions = read_regions(holder);
-  if (!regions) {
-    clear.held.push_back("mappings (they could not be read)");
-    return;
-  }
-  for (const Claim& claim : find_claims(*regions, read_locks(sys))) {
-    const Region& region = (*regions)[claim.region];
-    clear.held.push_back(claim.what + (region.traits.sealed
-                                           ? " (sealed mapping)"
-                                           : " (its mapping could not be given up)"));
-  }
-  for (const GivenUp& given : clear.given_up) {
-    if (!given.region.path.starts_with("anon_inode:[io_uring]")) continue;
-    // io_uring/io_uring.c io_ring_exit_work(): a work item of the kernel, with or without us.
-    clear.held.push_back("ring " + given.region.path +
-                         " (the kernel closes the files registered with it a few ms later)");
-    break;
-  }
-  std::vector<Mount> mounts;
-  if (Result<std::string> text = holder.read_text("mountinfo")) mounts = parse_mountinfo(*text);
-  std::set<std::string> named;
-  for (const Region& region : *regions) {
-    if (region.inode == 0 || !region.path.starts_with('/') || is_memory_file(region)) continue;
-    const std::string mount = mount_of(mounts, region.path);
-    // The root is never unmounted.
-    if (mount.empty() || mount == "/" || !named.insert(mount).second) continue;
-    clear.held.push_back("mount " + mount + " (" + region.path + " is mapped)");
-  }
-}
-
 }  // namespace
-
-std::vector<HeldLock> parse_held_locks(std::string_view text) {
-  std::vector<HeldLock> locks;
-  while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    // "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; one that waits: "1: -> FLOCK ..."
-    (void)text::next_word(line);
-    const std::string_view kind = text::next_word(line);
-    HeldLock lock;
-    if (kind == "FLOCK") lock.kind = "flock";
-    if (kind == "OFDLCK") lock.kind = "ofd lock";
-    if (kind == "LEASE") lock.kind = "lease";
-    if (lock.kind.empty()) continue;
-    for (int i = 0; i < 3; ++i) (void)text::next_word(line);
-    std::string_view file = text::next_word(line);
-    const auto major = text::number<std::uint32_t>(text::next_field(file, ':'), 16);
-    const auto minor = text::number<std::uint32_t>(text::next_field(file, ':'), 16);
-    const auto inode = text::number<std::uint64_t>(file);
-    if (!major || !minor || !inode) continue;
-    lock.device_major = *major;
-    lock.device_minor = *minor;
-    lock.inode = *inode;
-    locks.push_back(std::move(lock));
-  }
-  return locks;
-}
 
 std::vector<Claim> find_claims(const std::vector<Region>& regions,
                                const std::vector<HeldLock>& locks) {
@@ -188,7 +109,7 @@ AllClear shed(Sys& sys, const TargetProcess& target, HandedOver& taken) {
     return clear;
   }
   if (Result<std::vector<Region>> regions = read_regions(*process)) {
-    std::vector<Claim> claims = find_claims(*regions, read_locks(sys));
+    std::vector<Claim> claims = find_claims(*regions, taken.locks);
     // A plain shared mapping of a file holds its mount; what is in it, is in the file.
     for (std::size_t i = 0; i < regions->size(); ++i) {
       const Region& region = (*regions)[i];
@@ -215,8 +136,58 @@ AllClear shed(Sys& sys, const TargetProcess& target, HandedOver& taken) {
   const Settled settled = holder.settle(target, taken.memory.get());
   clear.settle_missed = settled.missed;
   clear.own_page = settled.page;
-  look_again(sys, *process, clear);
   return clear;
+}
+
+void verify_clear(Sys& sys, const HandedOver& taken, AllClear& clear) {
+  const Result<ProcDir> opened = ProcDir::open(sys, taken.holder->task());
+  if (!opened) {
+    clear.held.push_back("mappings (the holder is gone)");
+    return;
+  }
+  const ProcDir& holder = *opened;
+  if (Result<std::vector<int>> descriptors = holder.list_descriptors();
+      !descriptors || !descriptors->empty()) {
+    clear.held.push_back("descriptors (the holder's table is not empty)");
+  }
+  if (Result<std::string> directory = holder.read_link("cwd"); !directory || *directory != "/") {
+    clear.held.push_back("working directory" + (directory ? " " + *directory : std::string()));
+  }
+  if ((clear.settle_missed & Settled::kSameCgroup) != 0) {
+    clear.held.push_back("control group (not permitted to leave it)");
+  }
+  std::vector<HeldLock> locks;
+  if (Result<std::string> text = read_system_file(sys, "/proc/locks")) {
+    locks = parse_held_locks(*text);
+  }
+  Result<std::vector<Region>> regions = read_regions(holder);
+  if (!regions) {
+    clear.held.push_back("mappings (they could not be read)");
+    return;
+  }
+  for (const Claim& claim : find_claims(*regions, locks)) {
+    const Region& region = (*regions)[claim.region];
+    clear.held.push_back(claim.what + (region.traits.sealed
+                                           ? " (sealed mapping)"
+                                           : " (its mapping could not be given up)"));
+  }
+  for (const GivenUp& given : clear.given_up) {
+    if (!given.region.path.starts_with("anon_inode:[io_uring]")) continue;
+    // io_uring/io_uring.c io_ring_exit_work(): a work item of the kernel, with or without us.
+    clear.held.push_back("ring " + given.region.path +
+                         " (the kernel closes the files registered with it a few ms later)");
+    break;
+  }
+  std::vector<Mount> mounts;
+  if (Result<std::string> text = holder.read_text("mountinfo")) mounts = parse_mountinfo(*text);
+  std::set<std::string> named;
+  for (const Region& region : *regions) {
+    if (region.inode == 0 || !region.path.starts_with('/') || is_memory_file(region)) continue;
+    const std::string mount = mount_of(mounts, region.path);
+    // The root is never unmounted.
+    if (mount.empty() || mount == "/" || !named.insert(mount).second) continue;
+    clear.held.push_back("mount " + mount + " (" + region.path + " is mapped)");
+  }
 }
 
 }  // namespace doppel

@@ -17,18 +17,6 @@
 
 namespace doppel {
 
-/// One lock of /proc/locks that belongs to an open file and not to a process: it lives as long as
-/// anything refers to the file.
-struct HeldLock {
-  std::string kind;  ///< "flock", "ofd lock", "lease"
-  std::uint32_t device_major = 0, device_minor = 0;
-  std::uint64_t inode = 0;
-  bool operator==(const HeldLock&) const = default;
-};
-
-/// Locks that are held (not those waited for). Lines that are none of the kernel's are skipped.
-std::vector<HeldLock> parse_held_locks(std::string_view text);
-
 /// A mapping that must go, and what it claims.
 struct Claim {
   std::size_t region = 0;  ///< index
@@ -60,6 +48,11 @@ struct AllClear {
 /// dumpable again and the holder an orphan that disturbs nobody, and checks. Never fails; what
 /// could not be done stands in `held`.
 AllClear shed(Sys& sys, const TargetProcess& target, HandedOver& taken);
+
+/// Looks what is held after all, as the kernel shows it, and appends it to clear.held. Nobody need
+/// wait for that: to read /proc/locks takes the kernel milliseconds (fs/locks.c locks_start() waits
+/// for every processor).
+void verify_clear(Sys& sys, const HandedOver& taken, AllClear& clear);
 
 }  // namespace doppel
 

@@ -40,7 +40,7 @@ TEST(CliRun, ACrashIsDumpedAndTheServiceIsBack) {
   run.close_input();
   EXPECT_EQ(run.wait(), 0);
   EXPECT_THAT(names(run.events()), ElementsAre("started", "crashed", "handed_over", "reaped",
-                                               "all_clear", "restarted", "dump_written"));
+                                               "restarted", "all_clear", "dump_written"));
   const Event crash = run.events("crashed").front();
   EXPECT_EQ(crash.text("signal"), "SIGSEGV");
   EXPECT_EQ(crash.text("address"), "0x1234");

@@ -247,13 +247,14 @@ TEST(Handover, LeavesNothingClaimed) {
   }
   Result<HandedOver> taken = watched.crash("segv");
   DOPPEL_ASSERT_OK(taken);
-  const AllClear clear = shed(Sys::real(), watched.process(), *taken);
+  AllClear clear = shed(Sys::real(), watched.process(), *taken);
   watched.reap();
   // ---- the moment that a parent sees ----
   for (const auto& [what, free] : look_at_claims(target, directory.path())) {
     if (what == "io_uring listener") continue;  // named below
     EXPECT_TRUE(free) << what;
   }
+  verify_clear(Sys::real(), *taken, clear);
   bool ring_named = false;
   for (const std::string& held : clear.held) {
     ring_named = ring_named || held.starts_with("ring ");
@@ -275,6 +276,7 @@ TEST(Handover, LeavesNothingClaimed) {
                                  std::as_writable_bytes(std::span(text, sizeof text - 1)));
     return std::string(text);
   };
+  ASSERT_FALSE(taken->locks.empty());
   EXPECT_EQ(text_at("flock_mapped_at"), "mapped contents");
   EXPECT_EQ(text_at("sysv_at"), "system five");
   shmctl(static_cast<int>(std::stol(target.fact("sysv"))), IPC_RMID, nullptr);
