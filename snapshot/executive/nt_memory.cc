@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pieces of 64 KiB, so that others get their turn between them. Before each piece the map is asked:
-// the running process may have changed it, and a guard page of it must not be touched.
+// Pieces of 64 KiB, so that others get their turn between them. Before each piece of a running
+// process its map is asked: it may have changed, and a guard page must not be touched.
 #include <algorithm>
 
 #include <snapshot/executive/nt_memory.h>
@@ -34,8 +34,12 @@ bool NtMemory::harmless(const MemoryInformation& information) const {
 }
 
 std::uint64_t NtMemory::readable(std::uint64_t from) const {
+  if (known_.base <= from && from - known_.base < known_.size)
+    return known_.base + known_.size - from;
   const std::optional<MemoryInformation> found = query_memory(nt_, process_.get(), from);
   if (!found || !harmless(*found)) return 0;
+  // Nobody changes the map of a clone.
+  if (holds_ == Holds::clone) known_ = *found;
   return found->base + found->size - from;
 }
 

@@ -55,6 +55,7 @@ class NtMemory final : public Memory {
   Holds holds_;
   std::shared_ptr<ExecutiveAccess> access_;
   std::map<std::uint64_t, std::vector<std::byte>> kept_;
+  mutable MemoryInformation known_;  ///< of a clone: a readable run; under the lock
 };
 
 }  // namespace doppel

@@ -248,6 +248,8 @@ class AddressSpace {
   PageState state_of(const Vad& vad, std::uint64_t page) const;
   /// The first page after `page` that may be in another state; at most vad.last.
   std::uint64_t state_change_after(const Vad& vad, std::uint64_t page) const;
+  /// One past the last page from `page` on that is in `state`, which is that of `page`.
+  std::uint64_t run_end(const Vad& vad, std::uint64_t page, PageState state) const;
 
   NtStatus commit_private(Vad& vad, std::uint64_t first, std::uint64_t last, std::uint32_t protect);
   NtStatus commit_view(Vad& vad, std::uint64_t first, std::uint64_t last, std::uint32_t protect);

@@ -30,6 +30,23 @@ std::uint64_t AddressSpace::state_change_after(const Vad& vad, std::uint64_t pag
   return change;
 }
 
+std::uint64_t AddressSpace::run_end(const Vad& vad, std::uint64_t page, PageState state) const {
+  std::uint64_t last = page;
+  if (vad.kind == VadKind::private_memory && state.committed) {
+    // Entries that follow each other, without looking each of them up.
+    const auto same = [&](const Pte& pte) {
+      return (pte.protect | (pte.guard ? page::guard : 0)) == state.protect;
+    };
+    for (auto at = ptes_.find(page);
+         at != ptes_.end() && last < vad.last && at->first == last && same(at->second); ++at)
+      ++last;
+    return last;
+  }
+  while (last < vad.last && (last == page || state_of(vad, last) == state))
+    last = state_change_after(vad, last);
+  return last;
+}
+
 NtStatus AddressSpace::query(std::uint64_t address, MemoryInformation& information) const {
   if (address >= kUserEnd) return status::invalid_parameter;
   const std::uint64_t page = address / kNtPageSize;
@@ -45,9 +62,7 @@ NtStatus AddressSpace::query(std::uint64_t address, MemoryInformation& informati
     return status::success;
   }
   const PageState state = state_of(*vad, page);
-  std::uint64_t last = page;
-  while (last < vad->last && (last == page || state_of(*vad, last) == state))
-    last = state_change_after(*vad, last);
+  const std::uint64_t last = run_end(*vad, page, state);
   information.allocation_base = vad->first * kNtPageSize;
   information.allocation_protect = vad->protect;
   information.size = (last - page) * kNtPageSize;

@@ -206,6 +206,29 @@ void expect_equal(const AddressSpace& a, const AddressSpace& b) {
   }
 }
 
+/// A run is as long as it can be, and holds from each of its pages on.
+void expect_whole_runs(const AddressSpace& space) {
+  MemoryInformation before;
+  for (std::uint64_t at = 0; at < kUserEnd;) {
+    MemoryInformation run;
+    ASSERT_TRUE(space.query(at, run).succeeded());
+    const bool neighbours = run.allocation_base == before.allocation_base &&
+                            run.state == before.state && run.protect == before.protect;
+    ASSERT_FALSE(neighbours) << std::hex << at;
+    const std::uint64_t end = run.base + run.size;
+    for (std::uint64_t i = 1; i < std::min<std::uint64_t>(40, run.size / kNtPageSize); ++i) {
+      MemoryInformation part = run;
+      part.base = run.base + i * kNtPageSize;
+      part.size = end - part.base;
+      MemoryInformation found;
+      ASSERT_TRUE(space.query(part.base + i, found).succeeded());
+      ASSERT_EQ(found, part) << std::hex << part.base;
+    }
+    before = run;
+    at = end;
+  }
+}
+
 Operation decide(Random& random, const AddressSpace& space, std::uint64_t spaces) {
   Operation operation;
   operation.kind = static_cast<Kind>(random.below(14));
@@ -298,6 +321,7 @@ std::uint64_t run_sequence(std::uint64_t seed, std::uint64_t operations) {
   EXPECT_EQ(shared.world.wrong(), "") << seed;
   EXPECT_EQ(copied.world.wrong(), "") << seed;
   EXPECT_EQ(shared.file.bytes, copied.file.bytes);
+  for (const auto& space : shared.world.spaces) expect_whole_runs(*space);
   for (std::size_t i = 0; i < shared.world.spaces.size(); ++i)
     expect_equal(*shared.world.spaces[i], *copied.world.spaces[i]);
   return clones;
