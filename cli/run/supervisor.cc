@@ -522,9 +522,9 @@ void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& st
     return;
   }
   jobs_.push_back(std::move(*job));
-  say(fmt::format("{} ({}) crashed: {}; {} the dump is being written", scene.comm, scene.pid,
+  say(fmt::format("{} ({}) crashed: {}; {}the dump is being written", scene.comm, scene.pid,
                   signal_text(info.si_signo),
-                  was_main && main_ != 0 ? fmt::format("restarted as {};", main_) : ""));
+                  was_main && main_ != 0 ? fmt::format("restarted as {}; ", main_) : ""));
 }
 
 // ---- dumps ----
