@@ -3,6 +3,7 @@
 // What NtQueryVirtualMemory says. Copy-on-write of private pages never shows; write-copy shows
 // until it is broken.
 #include <algorithm>
+#include <vector>
 
 #include <snapshot/executive/mm/address_space.h>
 
@@ -18,10 +19,16 @@ AddressSpace::PageState AddressSpace::state_of(const Vad& vad, std::uint64_t pag
 }
 
 std::uint64_t AddressSpace::state_change_after(const Vad& vad, std::uint64_t page) const {
-  if (vad.kind == VadKind::image) return page + 1;
   const auto next = ptes_.lower_bound(page);
   if (next != ptes_.end() && next->first == page) return page + 1;
   std::uint64_t change = next == ptes_.end() ? vad.last : std::min(vad.last, next->first);
+  if (vad.kind == VadKind::image) {
+    const std::vector<std::uint32_t>& protections = vad.section->image().protections;
+    const std::uint64_t index = section_page(vad, page);
+    std::uint64_t last = page + 1;
+    while (last < change && protections[section_page(vad, last)] == protections[index]) ++last;
+    return last;
+  }
   if (vad.kind == VadKind::pagefile) {
     const std::uint64_t index = section_page(vad, page);
     const std::uint64_t edge = vad.section->segment().commit_change_after(index);
