@@ -4,6 +4,8 @@
 #include <array>
 #include <functional>
 
+#include <snapshot/executive/win32/create_process.h>
+
 #include "executive_world.h"
 
 namespace doppel {
@@ -107,6 +109,52 @@ TEST_P(ExecutiveFaultSpec, T46_rollback_of_clone) {
       },
       [&] { EXPECT_EQ(nt().close(copy), status::success); });
   EXPECT_GT(points, 10u);
+}
+
+TEST_P(ExecutiveFaultSpec, T46_rollback_of_fork) {
+  install("counter.exe");
+  const Started started = start("counter.exe");
+  executive->stepper().step(500);
+  NtThread& thread = thread_of(started.thread);
+  NtApi its(*executive, {.process = thread.process.get(), .thread = &thread});
+  HandleValue child = 0, child_thread = 0;
+  const std::uint64_t points = sweep(
+      [&] {
+        UserProcessInfo info;
+        UserProcessAttributes attributes;
+        return its.create_user_process(child, child_thread, access::maximum_allowed,
+                                       access::maximum_allowed, {}, {},
+                                       process_flag::inherit_handles, 0, nullptr, info, attributes);
+      },
+      [&] {
+        EXPECT_EQ(its.terminate_process(child, status::success), status::success);
+        EXPECT_EQ(its.close(child), status::success);
+        EXPECT_EQ(its.close(child_thread), status::success);
+      });
+  EXPECT_GT(points, 10u);
+}
+
+TEST_P(ExecutiveFaultSpec, T46_rollback_of_win32_create) {
+  install("counter.exe");
+  for (const bool classic : {true, false}) {
+    Win32 win32(nt());
+    ProcessInformation made;
+    const std::uint64_t points = sweep(
+        [&] {
+          NtStatus native;
+          const Win32Error error = create_process(
+              win32, {.application = "C:\\counter.exe", .suspended = true, .classic = classic},
+              made, &native);
+          EXPECT_EQ(error == win32_error::success, native.succeeded());
+          return native;
+        },
+        [&] {
+          EXPECT_EQ(nt().terminate_process(made.process, status::success), status::success);
+          EXPECT_EQ(nt().close(made.process), status::success);
+          EXPECT_EQ(nt().close(made.thread), status::success);
+        });
+    EXPECT_GT(points, 15u) << classic;
+  }
 }
 
 TEST_P(ExecutiveFaultSpec, T46_rollback_of_threads_and_objects) {
