@@ -18,7 +18,8 @@ constexpr std::size_t kMostPath = 1024, kMostEntries = 16;
 
 class Image {
  public:
-  Image(const Memory& memory, AddressRange range) : memory_(memory), range_(range) {}
+  Image(const Memory& memory, AddressRange range, bool& unreadable)
+      : memory_(memory), range_(range), unreadable_(unreadable) {}
 
   bool read(std::uint64_t at, std::span<std::byte> to) const {
     if (at > range_.size || to.size() > range_.size - at) return false;
@@ -26,7 +27,10 @@ class Image {
     while (done < to.size()) {
       const auto got =
           memory_.read({range_.begin.value + at + done}, to.subspan(done, to.size() - done));
-      if (!got) return false;
+      if (!got) {
+        unreadable_ = true;
+        return false;
+      }
       done += *got;
     }
     return true;
@@ -42,6 +46,7 @@ class Image {
  private:
   const Memory& memory_;
   AddressRange range_;
+  bool& unreadable_;
 };
 
 struct DebugEntry {
@@ -70,8 +75,8 @@ void read_pdb(const Image& image, const DebugEntry& entry, WindowsModule& module
 
 }  // namespace
 
-WindowsModule read_mapped_module(const Memory& memory, AddressRange range) {
-  const Image image(memory, range);
+WindowsModule read_mapped_module(const Memory& memory, AddressRange range, bool& unreadable) {
+  const Image image(memory, range, unreadable);
   WindowsModule module;
   const auto magic = image.get<std::uint16_t>(0);
   const auto start = image.get<std::uint32_t>(0x3C);

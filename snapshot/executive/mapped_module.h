@@ -13,8 +13,8 @@
 namespace doppel {
 
 /// Time stamp, checksum and PDB (its CodeView record RSDS) of the image mapped at `range`. What
-/// cannot be read or makes no sense stays empty.
-WindowsModule read_mapped_module(const Memory& memory, AddressRange range);
+/// makes no sense stays empty. `unreadable` is set where memory that should tell cannot be read.
+WindowsModule read_mapped_module(const Memory& memory, AddressRange range, bool& unreadable);
 
 }  // namespace doppel
 

@@ -115,18 +115,19 @@ bool read_exactly(const Memory& memory, std::uint64_t at, std::span<std::byte> t
   return true;
 }
 
-/// The UNICODE_STRING at `at` of a program's memory; "" where it makes no sense.
-std::string read_string(const Memory& memory, std::uint64_t at) {
+/// The UNICODE_STRING at `at` of a program's memory; false where it cannot be read.
+bool read_string(const Memory& memory, std::uint64_t at, std::string& text) {
   struct {
     std::uint16_t size, capacity;
     std::uint32_t pad;
     std::uint64_t text;
   } record;
 
-  if (!read_exactly(memory, at, std::as_writable_bytes(std::span(&record, 1)))) return {};
+  if (!read_exactly(memory, at, std::as_writable_bytes(std::span(&record, 1)))) return false;
   std::u16string wide(record.size / 2, u'\0');
-  if (!read_exactly(memory, record.text, std::as_writable_bytes(std::span(wide)))) return {};
-  return utf8_of(wide);
+  if (!read_exactly(memory, record.text, std::as_writable_bytes(std::span(wide)))) return false;
+  text = utf8_of(wide);
+  return true;
 }
 
 }  // namespace
@@ -262,7 +263,12 @@ void describe_modules(const Memory& memory, ProcessImage& image) {
       image.modules.push_back({.range = {.begin = base, .size = 0}, .path = region.path});
     image.modules.back().range.size = region.range.end() - base.value;
   }
-  for (Module& module : image.modules) module.windows = read_mapped_module(memory, module.range);
+  for (Module& module : image.modules) {
+    bool unreadable = false;
+    module.windows = read_mapped_module(memory, module.range, unreadable);
+    if (unreadable)
+      image.omissions.push_back({.what = "headers of " + module.path, .why = "unreadable"});
+  }
 }
 
 void describe_process(NtApi& nt, HandleValue process, const Memory& memory, std::uint64_t clone,
@@ -285,12 +291,15 @@ void describe_process(NtApi& nt, HandleValue process, const Memory& memory, std:
     info.executable = image.modules.front().path;
   info.comm = file_part(info.executable);
   std::uint64_t parameters = 0;
-  if (basic && read_exactly(memory, basic->peb + peb_offset::parameters,
-                            std::as_writable_bytes(std::span(&parameters, 1)))) {
+  bool readable = basic && read_exactly(memory, basic->peb + peb_offset::parameters,
+                                        std::as_writable_bytes(std::span(&parameters, 1)));
+  if (readable && parameters != 0) {
     constexpr std::uint64_t kCommandLine = 0x70;
-    std::string line = read_string(memory, parameters + kCommandLine);
+    std::string line;
+    readable = read_string(memory, parameters + kCommandLine, line);
     if (!line.empty()) info.arguments.push_back(std::move(line));
   }
+  if (!readable) image.omissions.push_back({.what = "command line", .why = "unreadable"});
   info.coredump_filter = 0x1FF;
   info.captured_at_ns = kVirtualEpochNs + static_cast<std::int64_t>(executive.now()) * 100;
   info.tool = "doppel " + std::string(kVersion);

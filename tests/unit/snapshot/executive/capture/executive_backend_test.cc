@@ -457,6 +457,30 @@ TEST_P(ExecutiveBackendTest, T46_any_fault_of_an_engine_run_leaves_nothing_behin
   EXPECT_GT(failures, 10U);
 }
 
+TEST_P(ExecutiveBackendTest, WhatCouldNotBeReadOfAModuleIsSaid) {
+  install("counter.exe");
+  const Started counter = start("counter.exe");
+  std::ignore = executive->stepper().step(100);
+  const std::uint32_t id = process_of(counter.process).id;
+  start_dumper();
+  std::uint64_t losses = 0;
+  for (std::uint64_t k = 1;; ++k) {
+    executive->faults() = FaultPlan::nth(FaultSite::mem_read, k);
+    const auto snapshot = capture(id);
+    ASSERT_TRUE(snapshot.has_value()) << text(snapshot.error());
+    if (executive->faults().failed() == 0) {
+      EXPECT_TRUE(std::ranges::none_of(snapshot->image.omissions,
+                                       [](const Omission& each) { return !each.asked; }));
+      break;
+    }
+    ++losses;
+    EXPECT_TRUE(std::ranges::any_of(snapshot->image.omissions, [](const Omission& each) {
+      return !each.asked && each.range.size == 0 && each.why == "unreadable";
+    })) << k;
+  }
+  EXPECT_GT(losses, 5U);
+}
+
 TEST_P(ExecutiveBackendTest, RefusalsAreNamed) {
   install("counter.exe");
   const Started counter = start("counter.exe");
