@@ -93,6 +93,10 @@ class Crash {
  private:
   Result<bool> order_new();
 
+  void queue_signal() {
+    queued_ = sys_.tgkill(target_.pid(), request_.thread, request_.info.si_signo) >= 0;
+  }
+
   Tracee& crashed() { return threads_.front().tracee(); }
 
   Sys& sys_;
@@ -103,6 +107,7 @@ class Crash {
   std::vector<FrozenThread> threads_;  // the crashed one first
   std::optional<Address> gadget_;
   bool owes_signal_ = false;
+  bool queued_ = false;
 };
 
 /// What is needed, and what goes with the process.
@@ -214,11 +219,20 @@ Result<> Crash::make_holder() {
                                    PTRACE_O_TRACEFORK | suspend));
   owes_signal_ = true;
   crashed().drop_signal();
-  RemoteCalls calls(crashed(), record.registers, *gadget_, RemoteCalls::Of::ours);
+  // Should we be killed while it makes this call, it must not live on as if it had not crashed: it
+  // has no stack, and no frame to find one by (the vdso's code goes on with `leave`).
+  X86_64Registers deadly = record.registers;
+  for (std::uint64_t* each : {&deadly.rsp, &deadly.rbp, &deadly.rbx, &deadly.r12, &deadly.r13,
+                              &deadly.r14, &deadly.r15}) {
+    *each = kNoStack;
+  }
+  RemoteCalls calls(crashed(), deadly, *gadget_, RemoteCalls::Of::ours);
   // Shared memory, so nothing is copied; shared descriptor table, so nothing is duplicated; no exit
   // signal.
   Result<long> called =
       calls.call({.number = SYS_clone, .a = CLONE_VM | CLONE_FILES, .b = kNoStack});
+  // Its signal is pending again from here on, and it dies of that whatever becomes of us.
+  queue_signal();
   const pid_t task = calls.new_task();
   taken_.arena->header().helper = task;
   if (task != 0) {
@@ -246,7 +260,8 @@ Result<> Crash::let_die() {
   const pid_t pid = target_.pid();
   if (owes_signal_ && !thread.dead()) {
     (void)thread.set_registers(threads_.front().record().registers);
-    DOPPEL_TRY(check(sys_.tgkill(pid, request_.thread, signal), "give the signal back"));
+    if (!queued_) queue_signal();
+    if (!queued_) return fail(Errc::os, "give the signal back");
     for (int stops = 0; stops < 100; ++stops) {
       DOPPEL_TRY(thread.resume());
       DOPPEL_TRY(thread.wait(monotonic_ns() + 5 * kSecond));

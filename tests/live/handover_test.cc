@@ -334,5 +334,76 @@ TEST(Handover, WhateverFailsTheCrashGoesOn) {
   EXPECT_GT(n, 50);
 }
 
+/// A process of its own traces the crasher and is killed before its n-th system call.
+TEST(Handover, KilledAnywhereTheWatcherLeavesNothing) {
+  bool finished = false;
+  int n = 1;
+  int in_the_window = 0;
+  for (; !finished && n < 600; ++n) {
+    LiveTarget target("crasher", {"1"});
+    const std::vector<int> tids = numbers_in("/proc/" + std::to_string(target.pid()) + "/task");
+    FaultySys sys({.kill_at = n, .kill_role = FaultPlan::Role::tracer});
+    int ready[2];
+    ASSERT_EQ(pipe(ready), 0);
+    const pid_t watcher = ::fork();
+    if (watcher == 0) {
+      sigset_t set;
+      sigemptyset(&set);
+      sigaddset(&set, SIGCHLD);
+      pthread_sigmask(SIG_BLOCK, &set, nullptr);
+      for (const int tid : tids) ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACECLONE);
+      (void)!write(ready[1], "x", 1);
+      while (true) {
+        siginfo_t info{};
+        if (waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOWAIT | __WALL) != 0) _exit(1);
+        if (info.si_code != CLD_TRAPPED) _exit(2);
+        if (info.si_status != SIGSEGV) {
+          ptrace(PTRACE_CONT, info.si_pid, 0, info.si_status >> 8 == 0 ? info.si_status : 0);
+          continue;
+        }
+        HandoverRequest request{.thread = info.si_pid};
+        ptrace(PTRACE_GETSIGINFO, info.si_pid, 0, &request.info);
+        Result<TargetProcess> process = TargetProcess::open(Sys::real(), target.pid());
+        Result<HandedOver> taken = hand_over(sys, *process, request);
+        if (!taken) _exit(3);
+        (void)shed(sys, *process, *taken);
+        taken->holder->end();
+        waitpid(target.pid(), nullptr, __WALL);
+        _exit(0);
+      }
+    }
+    char byte = 0;
+    ASSERT_EQ(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    target.command("crash segv");
+    int watched = 0;
+
+    ASSERT_EQ(waitpid(watcher, &watched, 0), watcher);
+    if (!sys.fired()) {
+      EXPECT_EQ(watched, 0) << n;
+      finished = true;
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(target.pid(), &status, 0), target.pid()) << n;
+    ASSERT_TRUE(WIFSIGNALED(status)) << n;
+    // Killed while the thread holds foreign registers: it dies all the same, but of what it runs
+    // into (docs/limits.md).
+    if (WTERMSIG(status) != SIGSEGV) ++in_the_window;
+    // A holder that was let loose in its first moment dies of its missing stack: soon, not at once.
+    std::vector<std::string> left;
+    const std::uint64_t deadline = monotonic_ns() + 5'000'000'000;
+    do {
+      left = related_processes(target.mark(), {target.pid()}, {});
+    } while (!left.empty() && monotonic_ns() < deadline);
+    EXPECT_EQ(left, std::vector<std::string>{}) << n;
+    EXPECT_TRUE(no_children_left()) << n;
+    ASSERT_FALSE(HasFailure()) << n << ", call " << sys.hit_number();
+  }
+  EXPECT_TRUE(finished);
+  EXPECT_GT(n, 50);
+  EXPECT_LE(in_the_window, 12);
+}
+
 }  // namespace
 }  // namespace doppel
