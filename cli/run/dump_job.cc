@@ -71,6 +71,23 @@ void keep_first_reads(Selection& selection, std::uint64_t repeats) {
   std::erase_if(selection.segments, is_rest);
 }
 
+/// The writer's report with the milestones of the crash, in us since the signal was seen. It is
+/// written last, so that it can tell when the dump was done.
+std::string report_with_timeline(const WriteReport& report, const HandoverTimes& times,
+                                 const DumpOrder& order, std::uint64_t begun_ns) {
+  std::string text = write_report_json(report);
+  const auto us = [&](std::uint64_t ns) {
+    return ns > times.signal_ns ? (ns - times.signal_ns) / 1000 : 0;
+  };
+  text.pop_back();
+  return text + fmt::format(
+                    ",\"timeline\":{{\"signal_us\":0,\"parked_us\":{},"
+                    "\"handed_over_us\":{},\"dead_us\":{},\"all_clear_us\":{},"
+                    "\"reaped_us\":{},\"first_byte_us\":{},\"done_us\":{}}}}}",
+                    us(times.parked_ns), us(times.handed_over_ns), us(times.dead_ns),
+                    us(order.all_clear_ns), us(order.reaped_ns), us(begun_ns), us(monotonic_ns()));
+}
+
 /// The writer, in its own process.
 class Writer {
  public:
@@ -93,6 +110,7 @@ class Writer {
   Sys& sys_;
   const ServiceOptions& options_;
   const DumpOrder& order_;
+  HandoverTimes times_;
   int socket_;
   Output output_;
   DumpReport report_;
@@ -150,6 +168,9 @@ Result<WriteReport> Writer::pour(Snapshot snapshot, DumpPlan plan) {
   const SizeEstimate estimate = estimate_dump(memory, options_.compress);
   write_options.release = !output_.free_space || *output_.free_space >= estimate.most;
   write_options.sys = &sys_;
+  write_options.attachment = [this, begun = monotonic_ns()](const WriteReport& report) {
+    return report_with_timeline(report, times_, order_, begun);
+  };
   std::optional<MemoryGuard> guard;
   if (order_.watch_memory_of != 0) guard.emplace(sys_, order_.watch_memory_of);
   WriteJob job = WriteJob::start(std::move(snapshot), std::move(plan), std::move(output_.sink),
@@ -171,6 +192,7 @@ Result<WriteReport> Writer::pour(Snapshot snapshot, DumpPlan plan) {
 
 DumpReport Writer::run(HandedOver& taken, HeldFiles files, const AllClear& clear) {
   const std::int64_t seconds = taken.crashed_at_ns / 1'000'000'000;
+  times_ = taken.times;
   Result<Snapshot> snapshot =
       make_held_snapshot(sys_, taken, std::move(files), clear,
                          [this](std::span<const AddressRange> ranges) { give_back(ranges); });

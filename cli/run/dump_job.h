@@ -35,6 +35,7 @@ struct DumpOrder {
   std::string comm;
   pid_t watch_memory_of = 0;  ///< the new instance: its memory must not run short; 0: none
   std::uint64_t repeats = 0;  ///< of this crash
+  std::uint64_t all_clear_ns = 0, reaped_ns = 0;  ///< CLOCK_MONOTONIC, as in HandoverTimes
 };
 
 class DumpJob {

@@ -513,10 +513,14 @@ void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& st
     for (const GivenUp& each : clear.given_up) json.text(each.what);
     json.end_array();
   });
-  Result<std::unique_ptr<DumpJob>> job = DumpJob::start(
-      sys_, options_,
-      {.size = size, .comm = scene.comm, .watch_memory_of = main_, .repeats = repeats},
-      std::move(*taken), std::move(clear));
+  Result<std::unique_ptr<DumpJob>> job = DumpJob::start(sys_, options_,
+                                                        {.size = size,
+                                                         .comm = scene.comm,
+                                                         .watch_memory_of = main_,
+                                                         .repeats = repeats,
+                                                         .all_clear_ns = clear_ns,
+                                                         .reaped_ns = reaped_ns},
+                                                        std::move(*taken), std::move(clear));
   if (!job) {
     give_up(error_text(job.error()));
     return;

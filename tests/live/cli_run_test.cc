@@ -62,6 +62,18 @@ TEST(CliRun, ACrashIsDumpedAndTheServiceIsBack) {
   EXPECT_EQ(dump->image.threads.size(), 4u);
   EXPECT_EQ(dump->image.threads.front().id, crash.number("tid"));
   EXPECT_EQ(dump->image.process.engine, "handover");
+  const auto report =
+      std::find_if(dump->image.verbatim.begin(), dump->image.verbatim.end(),
+                   [](const Verbatim& each) { return each.name == kWriteReportText; });
+  ASSERT_NE(report, dump->image.verbatim.end());
+  const Event timeline{{reinterpret_cast<const char*>(report->bytes.data()), report->bytes.size()}};
+  long before = 0;
+  for (const char* each : {"parked_us", "handed_over_us", "dead_us", "all_clear_us", "reaped_us",
+                           "first_byte_us", "done_us"}) {
+    EXPECT_GE(timeline.number(each), before) << each;
+    before = timeline.number(each);
+  }
+  EXPECT_GT(before, 0);
   const std::uint64_t words = std::strtoull(first.at("words").c_str(), nullptr, 0);
   for (std::uint64_t i = 0; i < 65536; i += 97) {
     ASSERT_EQ(word_at(*dump, words + 8 * i), mix(i)) << i;
