@@ -26,6 +26,7 @@
 #include <snapshot/linux/handover.h>
 #include <snapshot/linux/maps_parser.h>
 #include <snapshot/linux/permission_check.h>
+#include <snapshot/linux/proc_directory.h>
 #include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/proc_reader.h>
 #include <snapshot/linux/shedding.h>
@@ -381,10 +382,16 @@ std::optional<std::string> Supervisor::no_handover(const CrashScene& scene) cons
   const bool same_filters = scene.status.seccomp == Seccomp::filter &&
                             scene.status.seccomp_filters.value_or(~0ull) == own_filters_;
   if (filtered && !may_suspend_seccomp_ && !same_filters) return "a seccomp filter of its own";
-  for (const pid_t other : {scene.status.parent, main_}) {
-    if (other == 0 || other == scene.pid) continue;
+  // What lives on must not lose its mappings, nor be put first when memory runs out.
+  const UniqueFd directory(
+      static_cast<int>(sys_.openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY)));
+  const Result<std::vector<pid_t>> processes = list_numbers(sys_, directory.get());
+  if (!processes) return "it cannot be told whether it shares its memory";
+  for (const pid_t other : *processes) {
+    if (other == scene.pid) continue;
     if (sys_.invoke(SYS_kcmp, scene.pid, other, kKcmpVm) == 0) {
-      return fmt::format("it shares its memory with process {} (vfork)", other);
+      return fmt::format("it shares its memory with process {} (vfork, or clone with CLONE_VM)",
+                         other);
     }
   }
   return std::nullopt;

@@ -230,6 +230,24 @@ TEST(CliRun, ADumpThatCannotBeWrittenCostsTheServiceNothing) {
   EXPECT_THAT(run.errors(), HasSubstr("no dump of crasher"));
 }
 
+TEST(CliRun, MemoryThatAnotherLivesInIsLeftAlone) {
+  RunService run({}, {"sh", "-c", "ulimit -c 0; exec " + kCrasher + " 1 vm_child"});
+  const auto facts = run.await_ready();
+  ASSERT_TRUE(facts.contains("vm_child")) << run.errors();
+  const pid_t child = static_cast<pid_t>(std::stol(facts.at("vm_child")));
+  const std::string score = read_text("/proc/" + std::to_string(child) + "/oom_score_adj");
+  run.command("crash segv");
+  const int status = run.wait();
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) << status;
+  EXPECT_THAT(run.dumps(), ElementsAre());
+  ASSERT_EQ(run.events("dump_failed").size(), 1u);
+  EXPECT_THAT(run.events("dump_failed").front().text("why"), HasSubstr("shares its memory"));
+  // Before 5.16 the kernel's own core would end it; there is none here.
+  EXPECT_EQ(::kill(child, 0), 0);
+  EXPECT_EQ(read_text("/proc/" + std::to_string(child) + "/oom_score_adj"), score);
+  ::kill(child, SIGKILL);
+}
+
 TEST(CliRun, ManagersVariablesAreMadeRightAtEveryStart) {
   const std::string script =
       "import os,sys,socket,signal\n"

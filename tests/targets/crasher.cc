@@ -147,6 +147,18 @@ void claim(const std::string& what, const std::string& directory) {
     victim::say("ring=%d", port_of(fd));
   } else if (what == "cwd") {
     VICTIM_CHECK(chdir(directory.c_str()) == 0);
+  } else if (what == "vm_child") {
+    // A process of its own in the same memory.
+    auto* stack = static_cast<char*>(
+        mmap(nullptr, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    const pid_t child = clone(
+        [](void*) {
+          while (true) pause();
+          return 0;
+        },
+        stack + 65536, CLONE_VM | SIGCHLD, nullptr);
+    VICTIM_CHECK(child > 0);
+    victim::say("vm_child=%d", child);
   } else if (what == "undumpable") {
     VICTIM_CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
   } else if (what == "blocked") {
