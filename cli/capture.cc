@@ -52,12 +52,21 @@ class Capture {
     if (auto message = look_first()) return refuse(*message);
     if (auto message = open()) return refuse(*message);
     guard_.emplace(sys_, pid_);
+    if (!guard_->watches() || !signals_.watches()) return refuse(no_thread());
     if (auto message = take()) return refuse(*message);
     if (auto message = write()) return refuse(*message);
     return tell();
   }
 
  private:
+  /// Before the target is touched: what follows needs threads.
+  static Message no_thread() {
+    return {.exit = ExitCode::failed,
+            .what = "start a thread: not possible",
+            .why = "RLIMIT_NPROC, RLIMIT_AS or pids.max",
+            .next = "raise the limit (ulimit -u, ulimit -v)"};
+  }
+
   std::optional<Message> find_target() {
     std::vector<ProcessEntry> candidates;
     const auto target = resolve_target(sys_, options_.target, candidates);
@@ -128,6 +137,12 @@ class Capture {
     snapshot_ = std::move(*snapshot);
     const std::vector<std::string>& remarks = snapshot_.image.process.remarks;
     report_.notes.insert(report_.notes.end(), remarks.begin(), remarks.end());
+    const std::uint64_t pause = snapshot_.image.process.timings.pause_us;
+    if (options_.max_pause && pause > static_cast<std::uint64_t>(options_.max_pause->count())) {
+      report_.notes.push_back(
+          "held longer than --max-pause: the prediction was wrong (a busy machine, a thread that "
+          "did not stop at once)");
+    }
     return interrupted();
   }
 

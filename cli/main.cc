@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The command line: judged in arguments.cc, then one command runs. Nothing else happens here.
+#include <cstdio>
+#include <new>
 #include <string>
 #include <variant>
 #include <vector>
@@ -39,11 +41,16 @@ ExitCode run(const Command& command) {
 }  // namespace
 }  // namespace doppel
 
-int main(int count, char** words) {
+int main(int count, char** words) try {
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
   const doppel::Command command = doppel::parse_arguments(arguments);
   // Its exit code is the service's, and no ExitCode.
   if (const auto* options = std::get_if<doppel::ServiceOptions>(&command))
     return doppel::run_command(*options, doppel::Console(options->color), doppel::Sys::real());
   return static_cast<int>(doppel::run(command));
+} catch (const std::bad_alloc&) {
+  // Whatever was begun has been taken back on the way here.
+  std::fputs("doppel: out of memory (RLIMIT_AS, or the machine's); raise the limit (ulimit -v)\n",
+             stderr);
+  return 1;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <deque>
+#include <system_error>
 
 #include <cli/memory_guard.h>
 
@@ -13,8 +14,13 @@ constexpr auto kWindow = 1s;
 
 }  // namespace
 
-MemoryGuard::MemoryGuard(Sys& sys, std::int32_t target)
-    : watch_(sys, target), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+MemoryGuard::MemoryGuard(Sys& sys, std::int32_t target) : watch_(sys, target) {
+  try {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  } catch (const std::system_error&) {
+    // Said by watches().
+  }
+}
 
 MemoryGuard::~MemoryGuard() {
   stop();

@@ -27,6 +27,9 @@ class MemoryGuard {
   MemoryGuard& operator=(const MemoryGuard&) = delete;
   ~MemoryGuard();
 
+  /// False when no thread could be started for it (a limit of processes).
+  bool watches() const { return thread_.joinable(); }
+
   /// From now on `give_up` is called, once, on the guard's thread, when memory runs out. At once,
   /// if that is so already. Not called any more once stop() returned.
   void watch(std::function<void(const std::string& reason)> give_up);

@@ -24,10 +24,16 @@ SignalWatch::SignalWatch() {
     sigaddset(&set_, signal);
   }
   ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  thread_ = std::thread([this] { watch(); });
+  try {
+    thread_ = std::thread([this] { watch(); });
+  } catch (const std::system_error&) {
+    // Said by watches(). Nobody would take the signals: they act as if there were no watch.
+    ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
+  }
 }
 
 SignalWatch::~SignalWatch() {
+  if (!watches()) return;
   closing_ = true;
   ::pthread_kill(thread_.native_handle(), kWake);
   thread_.join();

@@ -22,6 +22,9 @@ class SignalWatch {
   SignalWatch& operator=(const SignalWatch&) = delete;
   ~SignalWatch();
 
+  /// False when no thread could be started for it: signals have their usual effect then.
+  bool watches() const { return thread_.joinable(); }
+
   /// Stops when a signal came.
   std::stop_token token() const { return source_.get_token(); }
 

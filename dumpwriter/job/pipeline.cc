@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <chrono>
+#include <new>
 #include <system_error>
 
 #include <dumpwriter/job/cpu_budget.h>
@@ -82,16 +84,31 @@ Result<> Pipeline::prepare() {
   return {};
 }
 
+namespace {
+
+Error no_memory() {
+  return fail(Errc::os, "get memory for the writer", {}, ENOMEM).error();
+}
+
+}  // namespace
+
 Result<WriteReport> Pipeline::run() {
   const auto begin = std::chrono::steady_clock::now();
   report_.planned_bytes = stream_.total();
   report_.level = options_.level;
-  const Result<> prepared = prepare();
-  if (prepared) {
-    start_workers();
-    commit_blocks();
-  } else {
-    fail_with(prepared.error());
+  try {
+    const Result<> prepared = prepare();
+    if (prepared) {
+      start_workers();
+      commit_blocks();
+    } else {
+      fail_with(prepared.error());
+    }
+  } catch (const std::bad_alloc&) {
+    // A limit of the caller's own (RLIMIT_AS): no reason to end the application.
+    fail_with(no_memory());
+    const std::lock_guard lock(mutex_);
+    space_.notify_all();
   }
   worker_threads_.clear();  // joins
   drop_memory();
@@ -135,8 +152,12 @@ void Pipeline::work(Worker& worker) {
     const std::lock_guard lock(mutex_);
     memory = memory_;
   }
-  while (Slot* const slot = take_block(worker)) {
-    finish_block(worker, *slot, fill(worker, *memory, *slot));
+  try {
+    while (Slot* const slot = take_block(worker)) {
+      finish_block(worker, *slot, fill(worker, *memory, *slot));
+    }
+  } catch (const std::bad_alloc&) {
+    fail_with(no_memory());
   }
   memory.reset();
   leave();

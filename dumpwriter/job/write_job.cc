@@ -50,8 +50,10 @@ class WriteJob::State {
   }
 
   void stop() {
+    // Without a thread it never ran, and its sink is gone.
+    if (!thread_.joinable()) return;
     pipeline_.cancel();
-    if (thread_.joinable()) thread_.join();
+    thread_.join();
   }
 
  private:

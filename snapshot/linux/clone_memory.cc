@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -76,19 +75,16 @@ int CloneMemory::pagemap_fd(Source source) const {
 /// The copy that holds `address`, or null; `until` becomes the address up to which the answer
 /// holds.
 const CopyRecord* CloneMemory::copy_at(Address address, std::uint64_t* until) const {
-  *until = ~std::uint64_t{0};
-  for (const CopyRecord& copy : copies_) {
-    const std::uint64_t end = copy.range.begin.value + copy.copied;
-    if (address.value < copy.range.begin.value) {
-      *until = copy.range.begin.value;
-      return nullptr;
-    }
-    if (address.value < end) {
-      *until = end;
-      return &copy;
-    }
-  }
-  return nullptr;
+  const auto next =
+      std::upper_bound(copies_.begin(), copies_.end(), address,
+                       [](Address a, const CopyRecord& copy) { return a < copy.range.begin; });
+  *until = next == copies_.end() ? ~std::uint64_t{0} : next->range.begin.value;
+  if (next == copies_.begin()) return nullptr;
+  const CopyRecord& copy = *std::prev(next);
+  const std::uint64_t end = copy.range.begin.value + copy.copied;
+  if (address.value >= end) return nullptr;
+  *until = end;
+  return &copy;
 }
 
 /// How much of what was just read from the clone is still in it, without a gap from the start. Huge
@@ -147,7 +143,7 @@ Result<std::size_t> CloneMemory::read(Address from, std::span<std::byte> to) con
 
 /// Page by page what can be read, by reading it.
 void CloneMemory::probe(Source source, AddressRange range, std::vector<Extent>& extents) const {
-  std::array<std::byte, 64 * kPage> buffer;
+  std::vector<std::byte> buffer(64 * kPage);
   std::uint64_t at = range.begin.value;
   while (at < range.end()) {
     const std::size_t size = std::min<std::uint64_t>(buffer.size(), range.end() - at);
@@ -161,6 +157,35 @@ void CloneMemory::probe(Source source, AddressRange range, std::vector<Extent>& 
       at += kPage;
     }
   }
+}
+
+/// The same for pages of a file, of which a large range is not read: they are there up to the end
+/// of the file. One that fails to be read nevertheless is noticed when it is written.
+void CloneMemory::probe_file(Source source, AddressRange range,
+                             std::vector<Extent>& extents) const {
+  constexpr std::uint64_t kReadWhole = 1 << 20;
+  if (range.size <= kReadWhole) return probe(source, range, extents);
+  const auto readable = [&](std::uint64_t page) {
+    std::byte byte{};
+    long got = -EINTR;
+    while (got == -EINTR) {
+      got = capture_->sys.pread(memory_fd(source), &byte, 1, range.begin.value + page * kPage);
+    }
+    return got == 1;
+  };
+  std::uint64_t first = 0, last = range.size / kPage;  // the end of the file is in [first, last]
+  if (readable(last - 1)) first = last;
+  while (first < last) {
+    const std::uint64_t middle = first + (last - first) / 2;
+    if (readable(middle)) {
+      first = middle + 1;
+    } else {
+      last = middle;
+    }
+  }
+  const std::uint64_t end = range.begin.value + first * kPage;
+  append(extents, between(range.begin.value, end), Extent::Kind::data);
+  append(extents, between(end, range.end()), Extent::Kind::unreadable);
 }
 
 /// Shared memory is in nobody's page tables until it is used, and reading a hole of it would fill
@@ -228,7 +253,7 @@ Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
   }
   if (region.sharing == Sharing::shared) {
     if (region.backing == Backing::shared_memory) return survey_shared(part, within, extents);
-    probe(part.source, within, extents);
+    probe_file(part.source, within, extents);
     return {};
   }
   const bool empty = region.resident == 0 && region.swapped == 0 && !region.traits.huge_tlb &&
@@ -255,7 +280,7 @@ Result<> CloneMemory::survey_part(const Part& part, AddressRange within,
     if (region.backing == Backing::anonymous) {
       append(extents, between(at, end), absent);
     } else {
-      probe(part.source, between(at, end), extents);  // pages of the file, as far as it reaches
+      probe_file(part.source, between(at, end), extents);
     }
   };
   for (const PageRun& run : runs) {

@@ -65,6 +65,7 @@ class CloneMemory : public Memory {
   const CopyRecord* copy_at(Address address, std::uint64_t* until) const;
   Result<> survey_part(const Part& part, AddressRange within, std::vector<Extent>& extents) const;
   Result<> survey_shared(const Part& part, AddressRange within, std::vector<Extent>& extents) const;
+  void probe_file(Source source, AddressRange range, std::vector<Extent>& extents) const;
   void probe(Source source, AddressRange range, std::vector<Extent>& extents) const;
 
   std::unique_ptr<LiveCapture> capture_;

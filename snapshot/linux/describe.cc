@@ -106,11 +106,34 @@ const char* withheld(const Region& region, bool cloned, SharedMemory shared) {
   return nullptr;
 }
 
-bool copied_in_stop(const CaptureArena& arena, const AddressRange& range) {
-  const auto copies = arena.copy_records().first(arena.header().copy_count);
-  return std::any_of(copies.begin(), copies.end(), [&](const CopyRecord& copy) {
-    return copy.range.begin <= range.begin && copy.range.begin.value + copy.copied >= range.end();
-  });
+/// What was copied in the stop, by address.
+std::vector<AddressRange> copied_in_stop(const CaptureArena& arena) {
+  std::vector<AddressRange> copied;
+  for (const CopyRecord& copy : arena.copy_records().first(arena.header().copy_count)) {
+    if (copy.copied > 0) copied.push_back({copy.range.begin, copy.copied});
+  }
+  std::sort(copied.begin(), copied.end(),
+            [](const AddressRange& a, const AddressRange& b) { return a.begin < b.begin; });
+  return copied;
+}
+
+/// The parts of the range that are not in `copied`.
+std::vector<AddressRange> not_copied(const std::vector<AddressRange>& copied,
+                                     const AddressRange& range) {
+  std::vector<AddressRange> rest;
+  std::uint64_t at = range.begin.value;
+  auto copy = std::lower_bound(
+      copied.begin(), copied.end(), range.begin,
+      [](const AddressRange& each, Address begin) { return each.end() <= begin.value; });
+  for (; copy != copied.end() && copy->begin.value < range.end(); ++copy) {
+    const std::uint64_t begin = std::max(copy->begin.value, at);
+    const std::uint64_t end = std::min(copy->end(), range.end());
+    if (begin >= end) continue;
+    if (begin > at) rest.push_back({{at}, begin - at});
+    at = end;
+  }
+  if (at < range.end()) rest.push_back({{at}, range.end() - at});
+  return rest;
 }
 
 }  // namespace
@@ -269,6 +292,7 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
                 return a.region.range.begin < b.region.range.begin;
               });
   }
+  const std::vector<AddressRange> copied = copied_in_stop(capture.arena);
   for (CloneMemory::Part& part : parts) {
     const Region& region = part.region;
     image.regions.push_back(region);
@@ -278,15 +302,19 @@ Result<std::vector<CloneMemory::Part>> describe_regions(Sys& sys, const LiveCapt
           {.what = "memory", .range = region.range, .why = why, .asked = true});
       continue;
     }
-    if (copied_in_stop(capture.arena, region.range)) continue;
+    const char* torn = nullptr;
     if (region.sharing == Sharing::shared) {
       if (shared != SharedMemory::omit && region.backing != Backing::device) {
-        image.torn.push_back({region.range, "shared memory, read after the release"});
+        torn = "shared memory, read after the release";
       }
     } else if (region.traits.dont_fork) {
-      image.torn.push_back({region.range, "MADV_DONTFORK, read from the running process"});
+      torn = "MADV_DONTFORK, read from the running process";
     } else if (!cloned && (region.access.write || region.anonymous > 0)) {
-      image.torn.push_back({region.range, "read while the process ran"});
+      torn = "read while the process ran";
+    }
+    if (torn == nullptr) continue;
+    for (const AddressRange& rest : not_copied(copied, region.range)) {
+      image.torn.push_back({rest, torn});
     }
   }
   return parts;

@@ -15,6 +15,8 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kSlice = 5 * kMillisecond;
 /// How long a thread in uninterruptible sleep is waited for: that can last for ever.
 constexpr std::uint64_t kSleeperPatience = 50 * kMillisecond;
+/// One that waits in vfork for its child to execute: usually well under a millisecond more.
+constexpr std::uint64_t kVforkPatience = 2 * kMillisecond;
 /// How long one that could run is waited for: it traps as soon as a loaded machine gives it a
 /// processor.
 constexpr std::uint64_t kRunnerPatience = 2000 * kMillisecond;
@@ -150,13 +152,16 @@ void Freeze::reap_dead(const FrozenThread& waited_for) {
 /// Waits for the stop that was ordered and reads the registers.
 Result<> Freeze::collect(FrozenThread& thread) {
   const std::uint64_t start = monotonic_ns();
+  const std::uint64_t slice = thread.in_vfork() ? kVforkPatience : kSlice;
   while (true) {
-    DOPPEL_TRY(thread.collect(monotonic_ns() + kSlice));
+    DOPPEL_TRY(thread.collect(monotonic_ns() + slice));
     if (thread.tracee().stopped() || thread.tracee().dead()) return {};
     reap_dead(thread);
     ThreadRecord now;
     if (!read_stat(*target_, thread.tid(), now)) continue;  // gone: the next look says so
-    const std::uint64_t patience = now.state == 'D' ? kSleeperPatience : kRunnerPatience;
+    const std::uint64_t patience = now.state != 'D'    ? kRunnerPatience
+                                   : thread.in_vfork() ? kVforkPatience
+                                                       : kSleeperPatience;
     if (monotonic_ns() - start >= patience) return {};
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <elf.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cstring>
@@ -53,6 +54,8 @@ void FrozenThread::note_sleep(SleepClock& clock) {
   if (!text) return;
   Result<ProcSyscall> call = parse_syscall(std::string_view(text->data(), text->size()));
   if (!call || call->running || call->number < 0) return;
+  in_vfork_ = record_->state == 'D' && (call->number == SYS_vfork || call->number == SYS_clone ||
+                                        call->number == SYS_clone3);
   X86_64Registers registers;
   registers.orig_rax = static_cast<std::uint64_t>(call->number);
   registers.r10 = call->arguments[3];

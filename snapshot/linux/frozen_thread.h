@@ -44,6 +44,10 @@ class FrozenThread {
 
   bool was_running() const { return record_->was_running; }
 
+  /// It waited in vfork when it was looked at before the stop: it stops only when its child
+  /// executes.
+  bool in_vfork() const { return in_vfork_; }
+
   bool ordered() const { return ordered_ns_ != 0; }
 
   /// Notes since when it sleeps, if it is in a call whose time-out stands in a register. Before the
@@ -77,6 +81,7 @@ class FrozenThread {
   std::uint64_t attached_ns_ = 0;
   std::uint64_t ordered_ns_ = 0;
   std::optional<Sleep> sleep_;
+  bool in_vfork_ = false;
 };
 
 /// The state letter in the text of /proc/PID/stat; '?' when there is none.

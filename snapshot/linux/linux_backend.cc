@@ -13,6 +13,7 @@
 #include <snapshot/linux/handle_scan.h>
 #include <snapshot/linux/linux_backend.h>
 #include <snapshot/linux/module_scan.h>
+#include <snapshot/linux/pagemap.h>
 #include <snapshot/linux/planner.h>
 #include <snapshot/linux/preflight.h>
 #include <snapshot/linux/proc_parser.h>
@@ -61,6 +62,24 @@ CaptureArena::Room make_room(const Preflight& facts, const SnapshotOrders& order
   return room;
 }
 
+/// What of the ranges the process has in its page table. A page table that cannot be read is as one
+/// that is empty: then this memory is read after the release, like other shared memory.
+std::vector<AddressRange> present_parts(Sys& sys, const TargetProcess& target,
+                                        const std::vector<AddressRange>& ranges) {
+  std::vector<AddressRange> parts;
+  if (ranges.empty()) return parts;
+  const Result<UniqueFd> pagemap = target.open_file("pagemap");
+  if (!pagemap) return parts;
+  for (const AddressRange& range : ranges) {
+    const Result<std::vector<PageRun>> runs = scan_pagemap(sys, pagemap->get(), range);
+    if (!runs) continue;
+    for (const PageRun& run : *runs) {
+      if (run.kind != PageRun::Kind::guard) parts.push_back(run.range);
+    }
+  }
+  return parts;
+}
+
 Result<CloneFiles> open_own_files(const TargetProcess& target) {
   CloneFiles files;
   files.memory = DOPPEL_TRY(target.open_file("mem"));
@@ -103,7 +122,8 @@ Result<Snapshot> LinuxBackend::capture_once(const CaptureRequest& request, int a
   for (const Verbatim& each : image.verbatim) {
     if (each.name == "auxv") auxv = parse_auxv(each.bytes);
   }
-  const std::vector<AddressRange> copies = ranges_read_in_stop(facts, request.shared);
+  const std::vector<AddressRange> copies =
+      present_parts(sys_, target, ranges_read_in_stop(facts, request.shared));
   SnapshotOrders orders = make_orders(facts, auxv, plan.engine == Engine::clone);
   CaptureArena arena = DOPPEL_TRY(CaptureArena::create(make_room(facts, orders, copies, attempt)));
   arena.populate(static_cast<std::size_t>(std::max<std::int64_t>(facts.status.threads, 1)));

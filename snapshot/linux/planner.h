@@ -33,7 +33,8 @@ struct StopWork {
 };
 
 /// Which memory is copied in the stop: shared and unforked memory with SharedMemory::copy, and huge
-/// pages that a clone would lose (mm/hugetlb.c, hugetlb_wp) when they are few.
+/// pages that a clone would lose (mm/hugetlb.c, hugetlb_wp) when they are few. Of these only what
+/// is present may be read: reading a hole of shared memory fills it, for good.
 std::vector<AddressRange> ranges_read_in_stop(const Preflight& facts, SharedMemory shared);
 
 StopWork count_work(const Preflight& facts, SharedMemory shared);

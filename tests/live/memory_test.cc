@@ -157,6 +157,30 @@ INSTANTIATE_TEST_SUITE_P(Targets, Bytewise,
                                          std::vector<std::string>{"deep_stack"}),
                          [](const auto& each) { return each.param[0]; });
 
+// A hole of shared memory that is read is filled, in the target's own memory and for good.
+TEST(SharedMemoryReadInTheStop, KeepsItsHoles) {
+  LiveTarget target("sparse_shared");
+  DOPPEL_SKIP_IF(target.skip_reason());
+  auto snapshot = capture(target.pid(), SharedMemory::copy);
+  DOPPEL_ASSERT_OK(snapshot);
+  const std::uint64_t begin = target.number("begin"), last = target.number("last");
+  EXPECT_EQ(word_at(*snapshot, begin), mix(1));
+  EXPECT_EQ(word_at(*snapshot, last), mix(2));
+  EXPECT_EQ(torn_at(snapshot->image, begin), nullptr);
+  EXPECT_EQ(torn_at(snapshot->image, last), nullptr);
+  EXPECT_NE(torn_at(snapshot->image, begin + 4096), nullptr) << "somebody else's, if anybody's";
+  auto extents = snapshot->memory->survey({Address{begin}, target.number("size")});
+  DOPPEL_ASSERT_OK(extents);
+  std::uint64_t data = 0;
+  for (const Extent& extent : *extents) {
+    if (extent.kind == Extent::Kind::data) data += extent.range.size;
+  }
+  EXPECT_EQ(data, 2u * 4096);
+  *snapshot = Snapshot{};
+  const Ending ending = target.finish();
+  EXPECT_TRUE(ending.ok) << ending.failure;
+}
+
 // Not one byte of the target is written, no page of its text becomes its own.
 TEST(TargetMemory, KeepsEveryByte) {
   LiveTarget target("quiet", {"512", "0"});

@@ -29,9 +29,11 @@ pack_initramfs() {
   printf 'root:x:0:\nnogroup:x:65534:\nuser:x:1000:\n' >"$tree/etc/group"
 
   for program in "$build"/tests/vm/bin/*; do pack_program "$tree" /vm/bin "$program"; done
-  # The command and the live suite stand where the build put them: that path is compiled into the suite.
-  pack_program "$tree" "$build/cli" "$build/cli/doppel"
-  ln -s "$build/cli/doppel" "$tree/bin/doppel"
+  # The live suite looks for the command where the build put it: that path is compiled in. The cases do not: under /tmp it
+  # would be hidden, since the guest mounts one of its own there.
+  pack_program "$tree" /bin "$build/cli/doppel"
+  mkdir -p "$tree$build/cli"
+  ln -s /bin/doppel "$tree$build/cli/doppel"
 
   cp "$here"/guest/cases/*.sh "$tree/vm/cases/"
   if [ -n "$live" ]; then
