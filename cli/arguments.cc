@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Option values are taken from the parser as text and judged here, one function per kind of value,
-// so that a refusal can name the option, the text and what would have been right.
+// One parser and one judge for each verb. Option values are taken from the parser as text and
+// judged by option_values.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
-#include <concepts>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -17,6 +14,7 @@
 #include <CLI/CLI.hpp>
 #include <cli/arguments.h>
 #include <cli/help_text.h>
+#include <cli/option_values.h>
 #include <cli/suggestion.h>
 #include <snapshot/support/version.h>
 
@@ -28,12 +26,6 @@ constexpr std::array<std::string_view, 5> kVerbs = {"capture", "convert", "docto
 
 // The kernel's filter has nine bits (include/linux/sched/coredump.h, MMF_DUMP_FILTER_BITS).
 constexpr std::uint64_t kFilterMax = 0x1ff;
-
-/// Thrown inside this file only, from deep in the judging of a value to parse_arguments().
-struct UsageError {
-  std::string what;
-  std::string near = {};  ///< what was probably meant; may be empty
-};
 
 /// Every option of a verb as the parser fills it.
 struct Raw {
@@ -146,59 +138,6 @@ std::vector<std::string> long_options(const CLI::App& app) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   return names;
-}
-
-std::uint64_t number(std::string_view option, const std::string& text, std::uint64_t least,
-                     std::uint64_t most, bool hexadecimal = false) {
-  std::string_view digits = text;
-  int base = 10;
-  if (hexadecimal && (digits.starts_with("0x") || digits.starts_with("0X"))) {
-    digits.remove_prefix(2);
-    base = 16;
-  }
-  std::uint64_t value = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  const bool whole = end == digits.data() + digits.size() && !digits.empty();
-  if (!whole || error != std::errc{} || value < least || value > most) {
-    const auto range = hexadecimal ? fmt::format("{:#x} to {:#x}", least, most)
-                                   : fmt::format("{} to {}", least, most);
-    throw UsageError{fmt::format("{} wants a number from {}, not '{}'", option, range, text)};
-  }
-  return value;
-}
-
-/// A positive length of time; `unit` is "milliseconds" or "seconds", a fraction is welcome.
-/// Bounded by a year: beyond it the arithmetic of clocks may wrap.
-template <class Duration>
-Duration duration(std::string_view option, const std::string& text, const char* unit,
-                  double unit_seconds) {
-  constexpr double kYear = 366.0 * 24 * 3600;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool good = error == std::errc{} && end == text.data() + text.size() &&
-                    std::isfinite(value) && value > 0 && value * unit_seconds <= kYear;
-  const auto ticks =
-      good ? std::llround(value * unit_seconds * Duration::period::den / Duration::period::num) : 0;
-  if (ticks <= 0) {
-    throw UsageError{fmt::format("{} wants a number of {} above 0, not '{}'", option, unit, text)};
-  }
-  return Duration(ticks);
-}
-
-template <class Value>
-using Choices = std::vector<std::pair<std::string_view, Value>>;
-
-template <class Value>
-Value choice(std::string_view option, const std::string& text, const Choices<Value>& choices) {
-  std::vector<std::string_view> names;
-  for (const auto& [name, value] : choices) {
-    if (name == text) return value;
-    names.push_back(name);
-  }
-  throw UsageError{
-      fmt::format("{} wants one of {}, not '{}'", option, fmt::join(names, ", "), text),
-      std::string(nearest(text, names))};
 }
 
 ColorChoice color_of(const std::string& text) {
@@ -341,17 +280,6 @@ ConvertOptions convert_options(const CLI::App& app, Raw raw) {
   return options;
 }
 
-/// "N/SECONDS"
-RestartLimit restart_limit(const std::string& text) {
-  const std::size_t slash = text.find('/');
-  if (slash == std::string::npos) {
-    throw UsageError{fmt::format("--max-restarts wants N/SECONDS, like 10/60, not '{}'", text)};
-  }
-  return {.count = number("--max-restarts", text.substr(0, slash), 0, 1'000'000),
-          .within = duration<std::chrono::milliseconds>("--max-restarts", text.substr(slash + 1),
-                                                        "seconds", 1)};
-}
-
 ServiceOptions service_options(const CLI::App& app, const Raw& raw,
                                std::vector<std::string> command) {
   ServiceOptions options;
@@ -393,25 +321,6 @@ DoctorOptions doctor_options(const Raw& raw) {
   return options;
 }
 
-/// SITE:N, the names of the sites being those of the executive.
-std::pair<FaultSite, std::uint64_t> fault_of(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos)
-    throw UsageError{fmt::format("--fault wants SITE:N, such as commit.charge:3, not '{}'", text)};
-  const std::string name = text.substr(0, colon);
-  const std::optional<FaultSite> site = fault_site_of(name);
-  if (!site) {
-    std::vector<std::string_view> names;
-    for (std::size_t i = 0; i < kFaultSiteCount; ++i)
-      names.push_back(fault_site_name(static_cast<FaultSite>(i)));
-    throw UsageError{
-        fmt::format("--fault knows no site '{}'; there are {}", name, fmt::join(names, ", ")),
-        std::string(nearest(name, names))};
-  }
-  return {*site, number("--fault SITE:N", text.substr(colon + 1), 1,
-                        std::numeric_limits<std::uint64_t>::max())};
-}
-
 ExecutiveRunOptions executive_options(const CLI::App& app, Raw& raw) {
   constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
   ExecutiveRunOptions options;
@@ -435,6 +344,8 @@ ExecutiveRunOptions executive_options(const CLI::App& app, Raw& raw) {
     options.dump = raw.dump;
   }
   if (given(app, "--fault")) options.fault = fault_of(raw.fault);
+  if (raw.inherit_handles && !raw.restart && !options.dump)
+    throw UsageError{"--inherit-handles is about the clone of a crash: give --dump or --restart"};
   options.inherit_handles = raw.inherit_handles;
   options.restart = raw.restart;
   options.trace = raw.trace;

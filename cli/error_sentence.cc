@@ -119,7 +119,8 @@ Message capture_sentence(const Error& error, std::int32_t pid, std::string_view 
           .next = fmt::format("{} runs on, nothing was written", process)};
 }
 
-Message output_sentence(const Error& error, std::string_view path) {
+Message output_sentence(const Error& error, std::string_view path, std::string_view option) {
+  const std::string with = fmt::format(" with {}", option);
   const auto message = [](std::string what, std::string why, std::string next) {
     return Message{.exit = ExitCode::failed,
                    .what = std::move(what),
@@ -131,24 +132,22 @@ Message output_sentence(const Error& error, std::string_view path) {
   const std::string directory = directory_of(path);
   switch (error.os) {
     case EEXIST:
-      return message(file + " exists", "dumps are never overwritten",
-                     "choose another name with -o");
+      return message(file + " exists", "dumps are never overwritten", "choose another name" + with);
     case ENOENT:
-      return message(directory + " does not exist", "", "create it, or choose another with -o");
+      return message(directory + " does not exist", "", "create it, or choose another" + with);
     case ENOTDIR:
-      return message(directory + " is not a directory", "", "choose another with -o");
+      return message(directory + " is not a directory", "", "choose another" + with);
     case EACCES:
     case EPERM:
-      return message("cannot write in " + directory, errno_text(error.os),
-                     "choose another with -o");
+      return message("cannot write in " + directory, errno_text(error.os), "choose another" + with);
     case EROFS:
-      return message("cannot write in " + directory, errno_text(EROFS), "choose another with -o");
+      return message("cannot write in " + directory, errno_text(EROFS), "choose another" + with);
     case ENAMETOOLONG:
-      return message("the name of the dump is too long", "", "choose another with -o");
+      return message("the name of the dump is too long", "", "choose another" + with);
     case ENOSPC:
     case EDQUOT:
       return message(fmt::format("no room for the dump in {}", to_stdout ? file : directory),
-                     errno_text(error.os), "nothing is left there; choose another place with -o");
+                     errno_text(error.os), "nothing is left there; choose another place" + with);
     case EPIPE:
       return message("the reader of stdout went away", "",
                      "the process runs on; the dump is incomplete");

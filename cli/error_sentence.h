@@ -23,7 +23,7 @@ Message capture_sentence(const Error& error, std::int32_t pid, std::string_view 
                          bool target_lives = false);
 
 /// The dump could not be created, written or published at `path` ("-": stdout). Always exit 1.
-Message output_sentence(const Error& error, std::string_view path);
+Message output_sentence(const Error& error, std::string_view path, std::string_view option = "-o");
 
 }  // namespace doppel
 

@@ -24,7 +24,7 @@
 #include <dumpwriter/job/write_job.h>
 #include <dumpwriter/plan/selection.h>
 #include <dumpwriter/sink/file_sink.h>
-#include <snapshot/executive/executive_backend.h>
+#include <snapshot/executive/capture/executive_backend.h>
 #include <snapshot/executive/guest_session.h>
 #include <snapshot/support/error_text.h>
 #include <snapshot/support/unique_fd.h>
@@ -113,6 +113,7 @@ class ExecutiveRun {
     }
     if (options_.dump) {
       auto opened = open_output(sys_, {.given = options_.dump,
+                                       .option = "--dump",
                                        .comm = program_,
                                        .compressed = options_.dump->ends_with(".zst"),
                                        .kind = "dmp",
@@ -250,7 +251,7 @@ class ExecutiveRun {
     WriteJob job = WriteJob::start(std::move(snapshot), std::move(*plan), std::move(output_.sink),
                                    {.compress = compress, .threads = 1, .sys = &sys_});
     const Result<WriteReport> written = std::move(job).wait();
-    if (!written) return output_sentence(written.error(), *options_.dump);
+    if (!written) return output_sentence(written.error(), *options_.dump, "--dump");
     report_.dump = output_.path;
     report_.dump_bytes = written->file_bytes;
     report_.memory_bytes = written->memory_bytes;

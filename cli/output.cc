@@ -49,7 +49,7 @@ std::variant<Output, Message> open_output(Sys& sys, const OutputRequest& request
     Result<std::unique_ptr<FileSink>> sink = FileSink::create(path, sys);
     if (!sink) {
       if (own_name && sink.error().os == EEXIST && attempt < kAttempts) continue;
-      return output_sentence(sink.error(), path);
+      return output_sentence(sink.error(), path, request.option);
     }
     Output output{.sink = nullptr, .path = path, .free_space = {}};
     if (const Result<std::uint64_t> free = (*sink)->free_space()) output.free_space = *free;

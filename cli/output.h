@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include <cli/message.h>
@@ -18,7 +19,8 @@
 namespace doppel {
 
 struct OutputRequest {
-  std::optional<std::string> given;  ///< -o
+  std::optional<std::string> given;  ///< what the user named
+  std::string_view option = "-o";    ///< with this option
   std::string comm;                  ///< for a name of our own
   std::int32_t pid = 0;
   std::int64_t seconds = 0;  ///< since 1970 UTC

@@ -135,6 +135,7 @@ std::optional<std::string> Writer::open(const ProcessImage& image, std::int64_t 
   const std::string directory =
       options_.dump_directory.empty() ? "./" : options_.dump_directory + "/";
   auto opened = open_output(sys_, {.given = directory,
+                                   .option = "--dump-dir",
                                    .comm = order_.comm,
                                    .pid = image.process.pid,
                                    .seconds = seconds,
@@ -222,7 +223,7 @@ DumpReport Writer::run(HandedOver& taken, HeldFiles files, const AllClear& clear
   const std::string path = output_.path.value_or("");
   Result<WriteReport> written = pour(std::move(*snapshot), std::move(*made));
   if (!written) {
-    put(report_.why, to_line(output_sentence(written.error(), path)));
+    put(report_.why, to_line(output_sentence(written.error(), path, "--dump-dir")));
     return report_;
   }
   report_.written = true;

@@ -62,20 +62,27 @@ std::vector<std::string> surplus_dumps(const std::vector<std::string>& names, st
   return surplus;
 }
 
-std::size_t remove_surplus(Sys& sys, const std::string& directory, std::string_view comm,
-                           std::size_t keep) {
-  const UniqueFd fd(static_cast<int>(
-      sys.openat(AT_FDCWD, directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY)));
-  if (!fd) return 0;
-  Result<std::vector<std::string>> names = list_directory(sys, fd.get(), directory);
-  if (!names) return 0;
+Result<std::size_t> remove_surplus(Sys& sys, const std::string& directory, std::string_view comm,
+                                   std::size_t keep) {
+  const std::string path = directory.empty() ? "." : directory;
+  const long opened = sys.openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY);
+  DOPPEL_TRY(check(opened, "open directory", path));
+  const UniqueFd fd(static_cast<int>(opened));
+  const std::vector<std::string> names = DOPPEL_TRY(list_directory(sys, fd.get(), directory));
   std::size_t removed = 0;
-  for (const std::string& name : surplus_dumps(*names, comm, keep)) {
+  Result<> refused;
+  for (const std::string& name : surplus_dumps(names, comm, keep)) {
     struct stat facts{};
     const bool file = sys.fstatat(fd.get(), name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) >= 0 &&
                       S_ISREG(facts.st_mode);
-    if (file && sys.unlinkat(fd.get(), name.c_str(), 0) >= 0) ++removed;
+    if (!file) continue;
+    if (const long value = sys.unlinkat(fd.get(), name.c_str(), 0); value < 0) {
+      refused = fail_errno(static_cast<int>(-value), "remove an old dump", name);
+    } else {
+      ++removed;
+    }
   }
+  DOPPEL_TRY(std::move(refused));
   return removed;
 }
 

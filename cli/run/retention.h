@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <snapshot/support/result.h>
 #include <snapshot/support/sys.h>
 
 namespace doppel {
@@ -18,9 +19,10 @@ namespace doppel {
 std::vector<std::string> surplus_dumps(const std::vector<std::string>& names, std::string_view comm,
                                        std::size_t keep);
 
-/// Removes them from `directory`; returns how many went.
-std::size_t remove_surplus(Sys& sys, const std::string& directory, std::string_view comm,
-                           std::size_t keep);
+/// Removes them from `directory`; returns how many went. An error when one of them, or the
+/// directory, refuses: what could be removed is.
+Result<std::size_t> remove_surplus(Sys& sys, const std::string& directory, std::string_view comm,
+                                   std::size_t keep);
 
 }  // namespace doppel
 

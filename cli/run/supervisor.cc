@@ -24,9 +24,7 @@
 #include <cli/run/supervisor.h>
 #include <snapshot/linux/fatal_signal.h>
 #include <snapshot/linux/handover.h>
-#include <snapshot/linux/maps_parser.h>
 #include <snapshot/linux/permission_check.h>
-#include <snapshot/linux/proc_directory.h>
 #include <snapshot/linux/proc_parser.h>
 #include <snapshot/linux/proc_reader.h>
 #include <snapshot/linux/shedding.h>
@@ -37,8 +35,6 @@ namespace doppel {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int kKcmpVm = 1;  // include/uapi/linux/kcmp.h, KCMP_VM
 
 std::uint64_t since_us(std::uint64_t from_ns, std::uint64_t to_ns) {
   return to_ns > from_ns ? (to_ns - from_ns) / 1000 : 0;
@@ -90,16 +86,6 @@ bool gains_privilege(Sys& sys, const std::string& path) {
 }
 
 }  // namespace
-
-/// What is known of a crash before anything is done about it.
-struct Supervisor::CrashScene {
-  pid_t pid = 0, tid = 0;
-  siginfo_t info{};
-  ProcStatus status;
-  std::string executable;
-  std::string comm;
-  std::uint64_t seen_ns = 0;
-};
 
 Supervisor::Supervisor(const ServiceOptions& options, const Console& console, Sys& sys)
     : options_(options),
@@ -153,7 +139,7 @@ std::optional<Message> Supervisor::check_program() const {
 std::optional<Message> Supervisor::prepare() {
   if (options_.json_events) {
     if (Result<> opened = events_.open(*options_.json_events); !opened) {
-      return output_sentence(opened.error(), *options_.json_events);
+      return output_sentence(opened.error(), *options_.json_events, "--json-events");
     }
   }
   if (auto message = check_program()) return message;
@@ -172,8 +158,8 @@ std::optional<Message> Supervisor::prepare() {
   // Orphans of the service, and holders of memory, come to us and not to the machine's init.
   (void)sys_.prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (Result<SelfFacts> self = read_self(sys_)) {
-    may_suspend_seccomp_ = can_suspend_seccomp(sys_, *self);
-    own_filters_ = self->status.seccomp_filters.value_or(0);
+    seccomp_ = {.may_suspend = can_suspend_seccomp(sys_, *self),
+                .own_filters = self->status.seccomp_filters.value_or(0)};
   }
   for (const std::string& each : environment_) {
     if (!each.starts_with("NOTIFY_SOCKET=")) continue;
@@ -352,49 +338,12 @@ void Supervisor::task_ended(pid_t pid) {
 // ---- a crash ----
 
 DumpSize Supervisor::judge(const CrashScene& scene, std::uint64_t& repeats) {
-  std::vector<Region> regions;
-  if (Result<std::string> text = read_system_file(
-          sys_, ("/proc/" + std::to_string(scene.pid) + "/maps").c_str(), 4u << 20)) {
-    if (Result<std::vector<Region>> parsed = parse_maps(*text)) regions = std::move(*parsed);
-  }
-  const Tracee thread = Tracee::adopt(sys_, scene.tid);
-  X86_64Registers registers;
-  (void)thread.get_registers(registers);
-  const_cast<Tracee&>(thread).abandon();
-  std::vector<std::uint64_t> words(256);
-  const UniqueFd memory(static_cast<int>(
-      sys_.openat(AT_FDCWD, ("/proc/" + std::to_string(scene.pid) + "/mem").c_str(), O_RDONLY)));
-  const long got = memory ? sys_.pread(memory.get(), words.data(),
-                                       words.size() * sizeof(std::uint64_t), registers.rsp)
-                          : 0;
-  words.resize(got > 0 ? static_cast<std::size_t>(got) / sizeof(std::uint64_t) : 0);
-  const std::string signature = crash_signature(scene.executable, scene.info.si_signo,
-                                                scene.info.si_code, registers.rip, words, regions);
-  const DumpSize size = governor_.decide(signature, Clock::now());
-  repeats = governor_.count(signature);
+  const Result<std::string> signature = signature_of(sys_, scene);
+  // Not known to be a repeat: dumped whole.
+  if (!signature) return DumpSize::full;
+  const DumpSize size = governor_.decide(*signature, Clock::now());
+  repeats = governor_.count(*signature);
   return size;
-}
-
-/// Why the memory of this process cannot be taken over; nothing when it can.
-std::optional<std::string> Supervisor::no_handover(const CrashScene& scene) const {
-  const bool filtered = scene.status.seccomp != Seccomp::none;
-  // Filters that we carry ourselves let through what we need; of others we do not know.
-  const bool same_filters = scene.status.seccomp == Seccomp::filter &&
-                            scene.status.seccomp_filters.value_or(~0ull) == own_filters_;
-  if (filtered && !may_suspend_seccomp_ && !same_filters) return "a seccomp filter of its own";
-  // What lives on must not lose its mappings, nor be put first when memory runs out.
-  const UniqueFd directory(
-      static_cast<int>(sys_.openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY)));
-  const Result<std::vector<pid_t>> processes = list_numbers(sys_, directory.get());
-  if (!processes) return "it cannot be told whether it shares its memory";
-  for (const pid_t other : *processes) {
-    if (other == scene.pid) continue;
-    if (sys_.invoke(SYS_kcmp, scene.pid, other, kKcmpVm) == 0) {
-      return fmt::format("it shares its memory with process {} (vfork, or clone with CLONE_VM)",
-                         other);
-    }
-  }
-  return std::nullopt;
 }
 
 void Supervisor::tell_crash(const CrashScene& scene, DumpSize size, std::uint64_t repeats) const {
@@ -437,22 +386,21 @@ class Supervisor::Haste {
 
 void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& status) {
   std::optional<Haste> haste(std::in_place, sys_, tid);
-  CrashScene scene{.tid = tid, .info = info, .seen_ns = monotonic_ns()};
+  const std::uint64_t seen_ns = monotonic_ns();
+  // Whatever hinders us, the signal is passed on; and that there will be no dump is said.
+  const auto let_go = [&](const Error& error) {
+    resume(tid, info.si_signo);
+    events_.write("dump_failed", since_us(seen_ns, monotonic_ns()), tid,
+                  [&](JsonWriter& json) { json.text("why", error_text(error)); });
+    say(fmt::format("thread {} crashed: {}; no dump: {}", tid, signal_text(info.si_signo),
+                    error_text(error)));
+  };
   Result<ProcStatus> facts = parse_status(status);
-  if (!facts) return resume(tid, info.si_signo);
-  scene.status = std::move(*facts);
-  scene.pid = scene.status.thread_group;
-  scene.comm = scene.status.name;
-  Result<TargetProcess> target = TargetProcess::open(sys_, scene.pid);
-  if (!target) return resume(tid, info.si_signo);
-  std::array<char, 4096> path;
-  const long length = sys_.readlinkat(target->directory(), "exe", path.data(), path.size());
-  if (length > 0) scene.executable.assign(path.data(), static_cast<std::size_t>(length));
-  if (Result<ProcDir> leader = ProcDir::open(sys_, scene.pid)) {
-    if (Result<std::string> comm = leader->read_text("comm"); comm && !comm->empty()) {
-      scene.comm = comm->substr(0, comm->size() - 1);
-    }
-  }
+  if (!facts) return let_go(facts.error());
+  Result<TargetProcess> target = TargetProcess::open(sys_, facts->thread_group);
+  if (!target) return let_go(target.error());
+  CrashScene scene = look_at_crash(sys_, *target, tid, info, std::move(*facts));
+  scene.seen_ns = seen_ns;
   std::uint64_t repeats = 0;
   const DumpSize size = judge(scene, repeats);
   if (size == DumpSize::counted) {
@@ -476,7 +424,7 @@ void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& st
     say(fmt::format("{} ({}) crashed: {}; no dump: {}", scene.comm, scene.pid,
                     signal_text(info.si_signo), why));
   };
-  if (const auto why = no_handover(scene)) {
+  if (const auto why = hinders_handover(sys_, scene, seccomp_)) {
     give_up(*why);
     pass_on_crash(sys_, *target, tid, info.si_signo);
     return;
@@ -485,7 +433,7 @@ void Supervisor::crashed(pid_t tid, const siginfo_t& info, const std::string& st
       hand_over(sys_, *target,
                 {.thread = tid,
                  .info = info,
-                 .suspend_seccomp = scene.status.seccomp != Seccomp::none && may_suspend_seccomp_});
+                 .suspend_seccomp = scene.status.seccomp != Seccomp::none && seccomp_.may_suspend});
   if (!taken) {
     if (taken.error().code != Errc::gone) give_up(error_text(taken.error()));
     return;
@@ -562,7 +510,9 @@ void Supervisor::serve_job(std::size_t index) {
                     size_text(report.dump_bytes),
                     report.why[0] != '\0' ? fmt::format("; {}", report.why) : ""));
     if (options_.keep) {
-      (void)remove_surplus(sys_, options_.dump_directory, job.order().comm, *options_.keep);
+      const Result<std::size_t> removed =
+          remove_surplus(sys_, options_.dump_directory, job.order().comm, *options_.keep);
+      if (!removed) say(fmt::format("--keep: {}", error_text(removed.error())));
     }
   } else {
     events_.write("dump_failed", t_us, job.process(),

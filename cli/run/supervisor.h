@@ -19,6 +19,7 @@
 #include <cli/console.h>
 #include <cli/options.h>
 #include <cli/run/crash_governor.h>
+#include <cli/run/crash_scene.h>
 #include <cli/run/dump_job.h>
 #include <cli/run/event_log.h>
 #include <cli/run/notify_relay.h>
@@ -39,7 +40,6 @@ class Supervisor {
   int run();
 
  private:
-  struct CrashScene;
   class Haste;
 
   std::optional<Message> prepare();
@@ -55,7 +55,6 @@ class Supervisor {
   void crashed(pid_t tid, const siginfo_t& info, const std::string& status);
   DumpSize judge(const CrashScene& scene, std::uint64_t& repeats);
   void tell_crash(const CrashScene& scene, DumpSize size, std::uint64_t repeats) const;
-  std::optional<std::string> no_handover(const CrashScene& scene) const;
 
   void take_signals();
   void forward(int signal, pid_t sender, bool from_terminal);
@@ -73,8 +72,7 @@ class Supervisor {
   std::vector<std::string> environment_;
   sigset_t old_mask_{};
   UniqueFd signals_;
-  bool may_suspend_seccomp_ = false;
-  std::uint64_t own_filters_ = 0;
+  SeccompStanding seccomp_;
 
   pid_t main_ = 0;  ///< 0: it does not run
   Clock::time_point started_at_;

@@ -16,7 +16,7 @@
 #include <dumpwriter/job/write_job.h>
 #include <dumpwriter/plan/selection.h>
 #include <dumpwriter/sink/buffer_sink.h>
-#include <snapshot/executive/executive_backend.h>
+#include <snapshot/executive/capture/executive_backend.h>
 #include <snapshot/executive/guest_session.h>
 #include <snapshot/executive/mm/address_space.h>
 #include <snapshot/executive/nt_status_name.h>

@@ -108,6 +108,7 @@ inline constexpr NtStatus invalid_parameter_7{0xC00000F5};
 inline constexpr NtStatus invalid_parameter_8{0xC00000F6};
 inline constexpr NtStatus invalid_parameter_9{0xC00000F7};
 inline constexpr NtStatus stack_overflow{0xC00000FD};
+inline constexpr NtStatus name_too_long{0xC0000106};
 inline constexpr NtStatus process_is_terminating{0xC000010A};
 inline constexpr NtStatus mapped_file_size_zero{0xC000011E};
 inline constexpr NtStatus cannot_delete{0xC0000121};

@@ -99,6 +99,7 @@ constexpr std::array kNames = {
     Named{status::invalid_parameter_8, "INVALID_PARAMETER_8"},
     Named{status::invalid_parameter_9, "INVALID_PARAMETER_9"},
     Named{status::stack_overflow, "STACK_OVERFLOW"},
+    Named{status::name_too_long, "NAME_TOO_LONG"},
     Named{status::process_is_terminating, "PROCESS_IS_TERMINATING"},
     Named{status::mapped_file_size_zero, "MAPPED_FILE_SIZE_ZERO"},
     Named{status::cannot_delete, "CANNOT_DELETE"},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -20,21 +21,10 @@
 #include <snapshot/linux/remote_calls.h>
 #include <snapshot/linux/urgency.h>
 
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE (1U << 1)
-#endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-
 namespace doppel {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-/// The helper's stack pointer: an address where nothing is mapped. The helper runs no instruction
-/// but `syscall` and needs no stack; should it ever be let loose it dies at once instead of running
-/// on the stack of the thread that made it.
-constexpr std::uint64_t kNoStack = 8;
 constexpr unsigned long kOwnOptions =
     PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK;
 constexpr std::array<long, 3> kRestartCodes = {-512, -513, -514};  // ERESTARTSYS, NOINTR, NOHAND

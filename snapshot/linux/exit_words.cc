@@ -59,20 +59,21 @@ void ExitWords::note(Sys& sys, int memory_fd, pid_t tid, const X86_64Registers& 
   }
 }
 
-std::size_t ExitWords::put_right(Sys& sys, int memory_fd,
-                                 const std::function<bool(Address)>& shared) const {
-  std::size_t count = 0;
+std::vector<Address> ExitWords::put_right(Sys& sys, int memory_fd,
+                                          const std::function<bool(Address)>& shared) const {
+  std::vector<Address> wrong;
   const auto write_back = [&](Address address, const void* word) {
     if (shared(address)) return;
-    if (sys.pwrite(memory_fd, word, sizeof(std::uint32_t), address.value) ==
+    if (sys.pwrite(memory_fd, word, sizeof(std::uint32_t), address.value) !=
         static_cast<long>(sizeof(std::uint32_t))) {
-      ++count;
+      wrong.push_back(address);
     }
   };
   for (const Block& block : blocks_) {
     std::array<std::byte, kBlock> now;
     if (sys.pread(memory_fd, now.data(), block.size, block.address.value) !=
         static_cast<long>(block.size)) {
+      wrong.push_back(block.address);
       continue;
     }
     for (std::size_t at = 0; at + 4 <= block.size; at += 4) {
@@ -83,11 +84,13 @@ std::size_t ExitWords::put_right(Sys& sys, int memory_fd,
   }
   for (const Word& word : words_) {
     std::uint32_t now = 0;
-    if (read_value(sys, memory_fd, word.address.value, now) && now != word.value) {
+    if (!read_value(sys, memory_fd, word.address.value, now)) {
+      wrong.push_back(word.address);
+    } else if (now != word.value) {
       write_back(word.address, &word.value);
     }
   }
-  return count;
+  return wrong;
 }
 
 }  // namespace doppel

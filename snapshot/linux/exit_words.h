@@ -28,8 +28,9 @@ class ExitWords {
   void note(Sys& sys, int memory_fd, pid_t tid, const X86_64Registers& registers);
 
   /// Writes back what has changed, except where `shared` says that others see the memory too.
-  /// Returns how many words were put right.
-  std::size_t put_right(Sys& sys, int memory_fd, const std::function<bool(Address)>& shared) const;
+  /// Returns the addresses of words that could not be put right.
+  std::vector<Address> put_right(Sys& sys, int memory_fd,
+                                 const std::function<bool(Address)>& shared) const;
 
  private:
   /// Where C libraries keep the word of set_tid_address: in the thread's control block, which the

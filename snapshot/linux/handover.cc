@@ -29,8 +29,6 @@ constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
 /// How long the crash waits for threads to stand still. What sleeps uninterruptibly is left: it
 /// runs no code of the program before it dies.
 constexpr std::uint64_t kParkDeadline = 50 * kMillisecond;
-/// Nothing is mapped there: the holder needs no stack, and were it let loose it would die at once.
-constexpr std::uint64_t kNoStack = 8;
 constexpr std::uint64_t kSigchld = 1ull << (SIGCHLD - 1);
 /// A program that starts threads faster than they are stopped is taken as it is.
 constexpr int kMostPasses = 100;
@@ -146,7 +144,10 @@ Result<bool> Crash::order_new() {
   bool any = false;
   for (const pid_t tid : now) {
     if (std::binary_search(known.begin(), known.end(), tid)) continue;
-    if (used == taken_.arena->records().size()) return any;  // those few are not in the dump
+    if (used == taken_.arena->records().size()) {
+      ++taken_.threads_left_out;
+      continue;
+    }
     ThreadRecord& record = taken_.arena->records()[used];
     record = ThreadRecord{};
     const std::string name = "task/" + std::to_string(tid) + "/stat";

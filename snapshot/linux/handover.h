@@ -50,7 +50,8 @@ struct HandedOver {
   LastWords last_words;
   std::vector<HeldLock> locks;  ///< on files that it mapped
   HandoverTimes times;
-  std::int64_t crashed_at_ns = 0;  ///< CLOCK_REALTIME
+  std::int64_t crashed_at_ns = 0;    ///< CLOCK_REALTIME
+  std::size_t threads_left_out = 0;  ///< there was no room for them in the arena
 };
 
 struct HandoverRequest {

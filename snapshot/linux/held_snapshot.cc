@@ -146,10 +146,19 @@ Result<Snapshot> make_held_snapshot(Sys& sys, HandedOver& taken, HeldFiles files
                      [&](const Region& each) { return each.range.contains(address); });
     return region == smaps.regions.end() || region->sharing == Sharing::shared;
   };
-  (void)taken.words.put_right(sys, taken.memory.get(), is_shared);
+  const std::vector<Address> wrong = taken.words.put_right(sys, taken.memory.get(), is_shared);
 
   ProcessImage image;
   DOPPEL_TRY(describe_dead(sys, taken, image));
+  for (const Address address : wrong) {
+    image.torn.push_back({{address, 4}, "overwritten by the kernel while the process died"});
+  }
+  if (taken.threads_left_out > 0) {
+    image.omissions.push_back({.what = "threads",
+                               .range = {},
+                               .why = std::to_string(taken.threads_left_out) +
+                                      " started while the process was stopped, without room"});
+  }
   const ProcDir holder = DOPPEL_TRY(ProcDir::open(sys, taken.holder->task()));
   describe_threads(*taken.arena, holder, image);
   describe_fault(taken, image);

@@ -20,6 +20,11 @@
 
 namespace doppel {
 
+/// The stack pointer of a task that only makes such calls: an address where nothing is mapped. It
+/// runs no instruction but `syscall` and needs no stack; should it ever be let loose it dies at
+/// once instead of running on the stack of the thread that made it.
+inline constexpr std::uint64_t kNoStack = 8;
+
 struct RemoteCall {
   long number = 0;
   std::uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0;

@@ -159,6 +159,8 @@ void verify_clear(Sys& sys, const HandedOver& taken, AllClear& clear) {
   std::vector<HeldLock> locks;
   if (Result<std::string> text = read_system_file(sys, "/proc/locks")) {
     locks = parse_held_locks(*text);
+  } else {
+    clear.held.push_back("locks (/proc/locks could not be read)");
   }
   Result<std::vector<Region>> regions = read_regions(holder);
   if (!regions) {
@@ -179,7 +181,11 @@ void verify_clear(Sys& sys, const HandedOver& taken, AllClear& clear) {
     break;
   }
   std::vector<Mount> mounts;
-  if (Result<std::string> text = holder.read_text("mountinfo")) mounts = parse_mountinfo(*text);
+  if (Result<std::string> text = holder.read_text("mountinfo")) {
+    mounts = parse_mountinfo(*text);
+  } else {
+    clear.held.push_back("mounts (its mountinfo could not be read)");
+  }
   std::set<std::string> named;
   for (const Region& region : *regions) {
     if (region.inode == 0 || !region.path.starts_with('/') || is_memory_file(region)) continue;

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include <snapshot/executive/executive_backend.h>
+#include <snapshot/executive/capture/executive_backend.h>
 #include <snapshot/executive/guest_session.h>
 #include <snapshot/executive/mm/address_space.h>
 #include <snapshot/executive/ps/process.h>

@@ -12,6 +12,7 @@
 #include <dumpwriter/read/open_dump.h>
 #include <tests/live/capturing.h>
 #include <tests/live/run_service.h>
+#include <tests/support/live_target.h>
 #include <tests/support/run_command.h>
 
 namespace doppel {
@@ -154,7 +155,7 @@ public class Nulls {
 )";
 
 TEST(RunJava, ItsOwnFaultsAreNoneOfOursAndItsCrashIsOne) {
-  if (!has_program("javac")) GTEST_SKIP() << "no Java compiler here";
+  DOPPEL_SKIP_IF(!has_program("javac") ? "no Java compiler here" : "");
   TempDir directory;
   std::ofstream(directory.file("Nulls.java")) << kJava;
   ASSERT_EQ(run_command({"javac", "-nowarn", directory.file("Nulls.java")}).exit, 0);

@@ -13,6 +13,7 @@
 #include <dumpwriter/read/open_dump.h>
 #include <tests/live/capturing.h>
 #include <tests/live/run_service.h>
+#include <tests/support/live_target.h>
 #include <tests/support/process_picture.h>
 
 namespace doppel {
@@ -293,7 +294,7 @@ TEST(CliRun, ManagersVariablesAreMadeRightAtEveryStart) {
 }
 
 TEST(CliRun, AsProcessOneItCollectsOrphans) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs a pid namespace";
+  DOPPEL_SKIP_IF(geteuid() != 0 ? "needs a pid namespace" : "");
   RunService run({},
                  {"sh", "-c",
                   "(sleep 0.05 & exec true) ; sleep 0.3; "
@@ -308,7 +309,7 @@ TEST(CliRun, AsProcessOneItCollectsOrphans) {
 }
 
 TEST(CliRun, AnOrdinaryUserMayRunIt) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs two users";
+  DOPPEL_SKIP_IF(geteuid() != 0 ? "needs two users" : "");
   RunService run({"--restart", "on-crash"}, {kCrasher, "2"}, {.user = 65534});
   ASSERT_FALSE(run.await_ready().empty()) << run.errors();
   run.command("crash worker");
@@ -320,7 +321,7 @@ TEST(CliRun, AnOrdinaryUserMayRunIt) {
 }
 
 TEST(CliRun, AnOrdinaryUserMayNotRunWhatGainsPrivilege) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs two users";
+  DOPPEL_SKIP_IF(geteuid() != 0 ? "needs two users" : "");
   TempDir directory;
   ::chmod(directory.path().c_str(), 0755);
   const std::string program = directory.file("suid");

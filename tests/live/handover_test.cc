@@ -25,6 +25,7 @@
 #include <snapshot/linux/shedding.h>
 #include <tests/live/capturing.h>
 #include <tests/support/faulty_sys.h>
+#include <tests/support/live_target.h>
 #include <tests/support/temp_dir.h>
 
 namespace doppel {
@@ -283,7 +284,7 @@ TEST(Handover, LeavesNothingClaimed) {
 }
 
 TEST(Handover, TakesNothingFromAProcessThatForbadeIt) {
-  if (geteuid() != 0) GTEST_SKIP() << "only the superuser may trace it at all";
+  DOPPEL_SKIP_IF(geteuid() != 0 ? "only the superuser may trace it at all" : "");
   Watched watched({"1", "undumpable"});
   Result<HandedOver> taken = watched.crash("segv");
   ASSERT_FALSE(taken.has_value());

@@ -172,6 +172,7 @@ NtStatus make_stack(AddressSpace& space, std::uint64_t reserve, std::uint64_t co
 NtStatus give_parameters(Process& process, const ProcessParameters& parameters,
                          std::uint64_t& address) {
   if (process.executive.faults().fault(FaultSite::params_copy)) return status::access_violation;
+  if (!parameters_fit(parameters)) return status::name_too_long;
   std::uint64_t base = 0, size = parameters_size(parameters);
   const NtStatus made =
       process.space->allocate(base, size, mem::commit | mem::reserve, page::readwrite);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The parameter block: head, then the strings, each with its terminator, then the environment.
+#include <cassert>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include <snapshot/executive/ps/process_parameters.h>
@@ -25,6 +27,10 @@ std::uint32_t take_code_point(std::string_view& text) {
   return point;
 }
 
+bool fits(std::u16string_view wide) {
+  return (wide.size() + 1) * 2 <= std::numeric_limits<std::uint16_t>::max();
+}
+
 /// Grows a block and remembers where it will lie.
 class Block {
  public:
@@ -46,6 +52,7 @@ class Block {
 
   void put_string(std::size_t at, std::string_view text) {
     const std::u16string wide = utf16_of(text);
+    assert(fits(wide));
     const std::uint16_t size = static_cast<std::uint16_t>(wide.size() * 2);
     put(at, size);
     put(at + 2, static_cast<std::uint16_t>(size + 2));
@@ -62,6 +69,11 @@ class Block {
 };
 
 }  // namespace
+
+bool parameters_fit(const ProcessParameters& parameters) {
+  return fits(utf16_of(parameters.current_directory)) && fits(utf16_of(parameters.dll_path)) &&
+         fits(utf16_of(parameters.image_path)) && fits(utf16_of(parameters.command_line));
+}
 
 std::vector<std::byte> build_parameters(const ProcessParameters& parameters, std::uint64_t base) {
   Block block(base);

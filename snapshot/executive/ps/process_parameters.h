@@ -24,8 +24,12 @@ struct ProcessParameters {
   bool operator==(const ProcessParameters&) const = default;
 };
 
+/// Whether each of its strings fits the 16-bit byte count of a UNICODE_STRING, its terminator
+/// included.
+bool parameters_fit(const ProcessParameters& parameters);
+
 /// The block with its strings and environment behind it, for the address `base`: pointers inside
-/// are absolute.
+/// are absolute. Only of parameters that fit.
 std::vector<std::byte> build_parameters(const ProcessParameters& parameters, std::uint64_t base);
 /// Bytes of that block.
 std::size_t parameters_size(const ProcessParameters& parameters);

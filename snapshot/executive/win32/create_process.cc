@@ -102,6 +102,7 @@ class ClassicCreation {
   NtStatus give_parameters() {
     // The address is not known before the block is allocated, and the block not before its address.
     const ProcessParameters parameters = parameters_of(request_, path_, line_);
+    if (!parameters_fit(parameters)) return status::name_too_long;
     std::uint64_t base = 0;
     std::uint64_t size = parameters_size(parameters);
     NtStatus status = nt_.allocate_virtual_memory(made_.process, base, 0, size,

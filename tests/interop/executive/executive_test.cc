@@ -214,6 +214,25 @@ TEST_F(ExecutiveCommand, T48ReadersSayWhatTheExecutiveSays) {
   EXPECT_THAT(yaml.output, HasSubstr("Exception Code:  0xC0000005"));
 }
 
+// A UNICODE_STRING counts its bytes in 16 bits, the terminator included.
+TEST_F(ExecutiveCommand, ACommandLineThatDoesNotFitIsRefused) {
+  const CommandResult fits = run({kGuests + "argv.exe", "--json", "--", std::string(32000, 'a')});
+  EXPECT_EQ(fits.exit, 0) << fits.output;
+  const CommandResult refused =
+      run({kGuests + "argv.exe", "--json", "--", std::string(32767, 'a')});
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_THAT(refused.output, HasSubstr("C0000106"));
+}
+
+TEST_F(ExecutiveCommand, HintsNameItsOwnOptions) {
+  const CommandResult nowhere = run({kGuests + "holder.exe", "--dump", "/nowhere/x.dmp"});
+  EXPECT_EQ(nowhere.exit, 1);
+  EXPECT_THAT(nowhere.output, HasSubstr("choose another with --dump"));
+  const CommandResult idle = run({kGuests + "holder.exe", "--inherit-handles"});
+  EXPECT_EQ(idle.exit, 2);
+  EXPECT_THAT(idle.output, HasSubstr("give --dump or --restart"));
+}
+
 TEST_F(ExecutiveCommand, T48BreakpadsReadersAcceptIt) {
   if (::access((kJudges + "minidump_stackwalk").c_str(), X_OK) != 0) {
     const char* const required = std::getenv("DOPPEL_REQUIRE_LIVE");

@@ -130,7 +130,10 @@ TEST(Retention, RemovesFilesOnly) {
     std::ofstream(directory.file(name)) << "x";
   }
   std::filesystem::create_directory(directory.file("app.1.20250101T000000Z.core"));
-  EXPECT_EQ(remove_surplus(Sys::real(), directory.path(), "app", 1), 1u);
+  EXPECT_EQ(remove_surplus(Sys::real(), directory.path(), "app", 1).value(), 1u);
+  const Result<std::size_t> gone = remove_surplus(Sys::real(), directory.path() / "none", "app", 1);
+  ASSERT_FALSE(gone.has_value());
+  EXPECT_EQ(gone.error().os, ENOENT);
   EXPECT_FALSE(std::filesystem::exists(directory.file("app.1.20260101T000000Z.core")));
   EXPECT_TRUE(std::filesystem::exists(directory.file("app.2.20260102T000000Z.core")));
 }

@@ -12,7 +12,7 @@
 
 #include <dumpwriter/formats.h>
 #include <dumpwriter/plan/selection.h>
-#include <snapshot/executive/executive_backend.h>
+#include <snapshot/executive/capture/executive_backend.h>
 #include <snapshot/model/image_check.h>
 #include <tests/support/pour.h>
 #include <tests/unit/snapshot/executive/spec/executive_world.h>

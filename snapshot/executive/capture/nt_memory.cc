@@ -4,7 +4,7 @@
 // process its map is asked: it may have changed, and a guard page must not be touched.
 #include <algorithm>
 
-#include <snapshot/executive/nt_memory.h>
+#include <snapshot/executive/capture/nt_memory.h>
 
 namespace doppel {
 namespace {

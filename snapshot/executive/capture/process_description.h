@@ -4,15 +4,15 @@
 // regions, modules, identity. Each function asks through a handle and adds to the image; none
 // changes the process, but for the guard pages of a clone, which are taken off so that they can be
 // read.
-#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_PROCESS_DESCRIPTION_H_
-#define DOPPEL_SNAPSHOT_EXECUTIVE_PROCESS_DESCRIPTION_H_
+#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_PROCESS_DESCRIPTION_H_
+#define DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_PROCESS_DESCRIPTION_H_
 
 #include <cstdint>
 #include <vector>
 
+#include <snapshot/executive/capture/native_queries.h>
 #include <snapshot/executive/ke/crash_port.h>
 #include <snapshot/executive/native/nt_api.h>
-#include <snapshot/executive/native_queries.h>
 #include <snapshot/model/backend.h>
 #include <snapshot/model/process_image.h>
 
@@ -47,4 +47,4 @@ void describe_process(NtApi& nt, HandleValue process, const Memory& memory, std:
 
 }  // namespace doppel
 
-#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_PROCESS_DESCRIPTION_H_
+#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_PROCESS_DESCRIPTION_H_

@@ -3,8 +3,8 @@
 // The port for bytes over a process of the executive: a clone (it ends with its memory), or, for
 // the weaker engine, the running process itself. Reads are NtReadVirtualMemory through a handle; no
 // read changes the process, guard pages included.
-#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_NT_MEMORY_H_
-#define DOPPEL_SNAPSHOT_EXECUTIVE_NT_MEMORY_H_
+#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_NT_MEMORY_H_
+#define DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_NT_MEMORY_H_
 
 #include <functional>
 #include <map>
@@ -12,8 +12,8 @@
 #include <mutex>
 #include <vector>
 
+#include <snapshot/executive/capture/native_queries.h>
 #include <snapshot/executive/native/nt_api.h>
-#include <snapshot/executive/native_queries.h>
 #include <snapshot/model/memory.h>
 
 namespace doppel {
@@ -60,4 +60,4 @@ class NtMemory final : public Memory {
 
 }  // namespace doppel
 
-#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_NT_MEMORY_H_
+#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_NT_MEMORY_H_

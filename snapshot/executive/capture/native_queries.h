@@ -2,8 +2,8 @@
 //
 // Answers of NtQuery... as values, for those outside the executive who look at a process: the
 // snapshot back end and its memory. All goes through handles and the rights that they carry.
-#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_NATIVE_QUERIES_H_
-#define DOPPEL_SNAPSHOT_EXECUTIVE_NATIVE_QUERIES_H_
+#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_NATIVE_QUERIES_H_
+#define DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_NATIVE_QUERIES_H_
 
 #include <cstdint>
 #include <optional>
@@ -86,4 +86,4 @@ NtStatus query_handles(NtApi& nt, HandleValue process, std::vector<HandleInforma
 
 }  // namespace doppel
 
-#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_NATIVE_QUERIES_H_
+#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_NATIVE_QUERIES_H_

@@ -2,8 +2,8 @@
 //
 // What the headers of a mapped image say of it: read from memory, which the program may have
 // written over, so nothing is believed that does not fit.
-#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_MAPPED_MODULE_H_
-#define DOPPEL_SNAPSHOT_EXECUTIVE_MAPPED_MODULE_H_
+#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_MAPPED_MODULE_H_
+#define DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_MAPPED_MODULE_H_
 
 #include <cstdint>
 
@@ -18,4 +18,4 @@ WindowsModule read_mapped_module(const Memory& memory, AddressRange range, bool&
 
 }  // namespace doppel
 
-#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_MAPPED_MODULE_H_
+#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_MAPPED_MODULE_H_

@@ -8,7 +8,7 @@
 #include <optional>
 #include <span>
 
-#include <snapshot/executive/mapped_module.h>
+#include <snapshot/executive/capture/mapped_module.h>
 
 namespace doppel {
 namespace {

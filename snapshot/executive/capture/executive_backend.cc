@@ -7,11 +7,11 @@
 #include <cstdio>
 #include <string>
 
+#include <snapshot/executive/capture/executive_backend.h>
+#include <snapshot/executive/capture/process_description.h>
 #include <snapshot/executive/executive.h>
-#include <snapshot/executive/executive_backend.h>
 #include <snapshot/executive/ke/exception.h>
 #include <snapshot/executive/native/process_flags.h>
-#include <snapshot/executive/process_description.h>
 #include <snapshot/executive/ps/process_exit.h>
 
 namespace doppel {

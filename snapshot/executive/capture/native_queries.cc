@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <snapshot/executive/native_queries.h>
+#include <snapshot/executive/capture/native_queries.h>
 #include <snapshot/executive/ps/process_parameters.h>
 
 namespace doppel {

@@ -6,11 +6,11 @@
 #include <cstring>
 #include <string_view>
 
+#include <snapshot/executive/capture/mapped_module.h>
+#include <snapshot/executive/capture/process_description.h>
 #include <snapshot/executive/executive.h>
-#include <snapshot/executive/mapped_module.h>
 #include <snapshot/executive/mm/page_protection.h>
 #include <snapshot/executive/ob/object_type.h>
-#include <snapshot/executive/process_description.h>
 #include <snapshot/executive/ps/process_parameters.h>
 #include <snapshot/executive/ps/teb.h>
 #include <snapshot/support/version.h>

@@ -4,16 +4,16 @@
 // the target, suspend, look, NtCreateProcessEx with neither a section nor inherited handles,
 // resume. It is a user-mode program's work, done through native calls of a dumper's process. It
 // must not know what a guest is.
-#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_EXECUTIVE_BACKEND_H_
-#define DOPPEL_SNAPSHOT_EXECUTIVE_EXECUTIVE_BACKEND_H_
+#ifndef DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_EXECUTIVE_BACKEND_H_
+#define DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_EXECUTIVE_BACKEND_H_
 
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include <snapshot/executive/capture/nt_memory.h>
 #include <snapshot/executive/ke/crash_port.h>
 #include <snapshot/executive/native/nt_api.h>
-#include <snapshot/executive/nt_memory.h>
 #include <snapshot/model/backend.h>
 
 namespace doppel {
@@ -51,4 +51,4 @@ class ExecutiveBackend final : public SnapshotBackend {
 
 }  // namespace doppel
 
-#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_EXECUTIVE_BACKEND_H_
+#endif  // DOPPEL_SNAPSHOT_EXECUTIVE_CAPTURE_EXECUTIVE_BACKEND_H_
